@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+pub mod ids;
+pub mod reason;
+pub mod scan;
+pub mod span;
+pub mod tenant;
+pub mod value;
+
+pub use ids::{IdError, SpanId, TraceId};
+pub use reason::{RefuseClass, RefuseReason, RejectReason};
+pub use span::{Event, Kind, Link, Notes, Resource, Scope, Span, Status, StatusCode};
+pub use tenant::{Tenant, TenantError};
+pub use value::{Attribute, Value};

@@ -1,0 +1,218 @@
+//! The scan contract: what a question asks of whoever holds spans, as plain data that can cross a wire.
+//!
+//! A question (search now, TraceQL later) becomes conditions; a source (the live head now, blocks later) answers with
+//! span rows grouped by trace. A second call fetches all rows of chosen traces. Sources know nothing of questions, and
+//! questions nothing of storage. A trace may lie in several sources: each answers for what it holds, and the caller
+//! merges by trace id before it decides anything about the whole trace.
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::Value;
+use crate::{Span, SpanId, Tenant, TraceId};
+
+/// Which part of a span a condition looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// The sending service ([`crate::Resource::service`]).
+    Service,
+    /// The operation.
+    Name,
+    /// The kind's word.
+    Kind,
+    /// The status code's word.
+    Status,
+    /// [`Span::is_error`], as a truth value.
+    Error,
+    /// The span's length in nanoseconds.
+    Duration,
+    /// The span's start in unix nanoseconds.
+    Start,
+    /// The value of a key.
+    Attribute {
+        /// Where to look.
+        scope: AttributeScope,
+        /// The key.
+        key: String,
+    },
+}
+
+/// Where an attribute lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeScope {
+    /// On the span, its resource or its instrumentation scope; true if any of them meets the condition.
+    Any,
+    /// On the span.
+    Span,
+    /// On the resource.
+    Resource,
+    /// On the instrumentation scope.
+    Instrumentation,
+}
+
+/// How a field is compared with the condition's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Equal, type and value; `Int` and `Double` compare as numbers.
+    Eq,
+    /// Present and not equal.
+    Ne,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Le,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Ge,
+    /// The field's text form ([`Value`]'s `Display`) equals the condition's text, whatever its type.
+    TextEq,
+    /// Present; the condition's value is not looked at.
+    Exists,
+}
+
+/// One comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Condition {
+    /// What is looked at.
+    pub field: Field,
+    /// How.
+    pub op: Op,
+    /// With what.
+    pub value: Value,
+}
+
+/// Conditions that hold together in one span.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SpanFilter {
+    /// All must hold; none means any span.
+    pub conditions: Vec<Condition>,
+}
+
+/// A half-open range of unix nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeRange {
+    /// First instant inside.
+    pub from_unix_nanos: u64,
+    /// First instant after.
+    pub to_unix_nanos: u64,
+}
+
+impl TimeRange {
+    /// Every instant.
+    pub const ALL: Self = Self { from_unix_nanos: 0, to_unix_nanos: u64::MAX };
+
+    /// Whether the instant lies inside.
+    pub fn contains(self, unix_nanos: u64) -> bool {
+        self.from_unix_nanos <= unix_nanos && unix_nanos < self.to_unix_nanos
+    }
+}
+
+/// A question to a source: traces of `tenant` that have, for at least one filter, a span that meets it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScanRequest {
+    /// Whose spans. A source never answers with another tenant's.
+    pub tenant: Tenant,
+    /// A hint: traces that lie wholly outside may be left out. The caller checks whole traces itself.
+    pub range: TimeRange,
+    /// At most 64. [`TraceMatch::filters_met`] says which of them the source's part of the trace meets; none means that
+    /// every trace is a match.
+    pub filters: Vec<SpanFilter>,
+    /// How many matching spans to return per trace at most; their number is counted beyond that.
+    pub rows_per_trace: u32,
+}
+
+/// A span that met a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpanRow {
+    /// The span.
+    pub span_id: SpanId,
+    /// Start in unix nanoseconds.
+    pub start_unix_nanos: u64,
+    /// Length in nanoseconds.
+    pub duration_nanos: u64,
+}
+
+/// A trace with at least one span, in this source, that met a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceMatch {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// First start of the trace's spans in this source, in unix nanoseconds, spans with odd times left out if others exist.
+    pub start_unix_nanos: u64,
+    /// Last end of the trace's spans in this source, in unix nanoseconds, likewise.
+    pub end_unix_nanos: u64,
+    /// Bit `n` is set when a span met `filters[n]`.
+    pub filters_met: u64,
+    /// How many spans met a filter (before duplicates are removed).
+    pub matched_count: u32,
+    /// The first of them by start, at most [`ScanRequest::rows_per_trace`].
+    pub rows: Vec<SpanRow>,
+}
+
+/// Why an answer may lack something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incomplete {
+    /// A short name: `deadline`, `corruption`, `budget`.
+    pub reason: String,
+    /// What may be missing and what to do, in one sentence.
+    pub detail: String,
+}
+
+/// A source's answer to a [`ScanRequest`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ScanAnswer {
+    /// The matching traces, in no order, each once.
+    pub matches: Vec<TraceMatch>,
+    /// Set when something may be missing.
+    pub incomplete: Option<Incomplete>,
+    /// Spans looked at.
+    pub scanned_count: u64,
+}
+
+/// A source's answer to "all rows of these ids".
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RowsAnswer {
+    /// The spans, grouped by trace in the order of the ids asked for, unknown ids left out. Identical spans are here once.
+    pub spans: Vec<Span>,
+    /// Set when something may be missing.
+    pub incomplete: Option<Incomplete>,
+}
+
+/// Whether a scan must stop: asked between chunks of work.
+pub type Expired<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// A source that could not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// The time for the question ran out.
+    #[error("the query timeout has passed")]
+    Expired,
+    /// The request breaks the contract (more than 64 filters).
+    #[error("{0}")]
+    Request(String),
+    /// Storage failed.
+    #[error("{0}")]
+    Storage(String),
+}
+
+/// Whoever holds spans.
+pub trait SpanSource: Send + Sync {
+    /// Which traces have a span that meets a filter.
+    fn scan(&self, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError>;
+
+    /// All rows of these traces.
+    fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError>;
+
+    /// The services that sent spans, sorted.
+    fn services(&self, tenant: &Tenant) -> Result<Vec<String>, ScanError>;
+
+    /// The operations of a service, sorted.
+    fn operations(&self, tenant: &Tenant, service: &str) -> Result<Vec<String>, ScanError>;
+
+    /// The tenants that hold spans, sorted.
+    fn tenants(&self) -> Result<Vec<Tenant>, ScanError>;
+}
