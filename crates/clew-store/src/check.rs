@@ -1,0 +1,219 @@
+//! `clew check`: reads a data folder that no server uses, and repairs it.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use clew_wire::otlp::{self, ResourceView, ScopeView, SpanSink, SpanView};
+use serde::Serialize;
+
+use crate::log::frame::{self, Place, SHARED_BYTES};
+use crate::log::recover::{
+    LOG_FOLDER, SegmentFile, missing_start, newer_segment, read_segment, segment_files, segment_path, set_aside,
+};
+use crate::log::segment::{Found, SEGMENT_HEADER_BYTES, Scan, segment_header, segment_name};
+use crate::log::writer::put_file;
+use crate::log::{Damage, Replayed};
+use crate::port::Disk;
+use crate::{OpenError, folder};
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckReport {
+    /// Each segment of the log, in order.
+    pub segments: Vec<SegmentReport>,
+    /// Segments that were rewritten without what cannot be read.
+    pub repaired_segments: u64,
+}
+
+impl CheckReport {
+    /// Whether nothing is damaged. A torn tail is no damage.
+    pub fn is_clean(&self) -> bool {
+        self.segments.iter().all(|segment| segment.damage.is_empty())
+    }
+}
+
+/// One segment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SegmentReport {
+    /// File name.
+    pub name: String,
+    /// Batches that read well.
+    pub batches: u64,
+    /// Their kept spans.
+    pub spans: u64,
+    /// Bytes of their frames.
+    pub bytes: u64,
+    /// Bytes of a torn tail, which were never acknowledged.
+    pub torn_bytes: u64,
+    /// Damaged ranges.
+    pub damage: Vec<Damage>,
+}
+
+/// Why a check could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// The folder or its disk cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// There is nothing to check.
+    #[error("{path} is not a clew data folder: it has no FORMAT file")]
+    NoFolder {
+        /// The folder.
+        path: String,
+    },
+}
+
+/// Checks the log of a data folder down to its spans. With `repair`, copies damaged bytes to the folder `aside` and puts
+/// gaps in their place, so that the next start finds no damage; the report still names it. Refuses when a server holds
+/// the folder's lock.
+pub fn check(data_dir: &Path, disk: &dyn Disk, repair: bool) -> Result<CheckReport, CheckError> {
+    if folder::format(data_dir, disk)?.is_none() {
+        return Err(CheckError::NoFolder { path: data_dir.display().to_string() });
+    }
+    let _lock = folder::lock(data_dir, disk)?;
+    let files = segment_files(data_dir, disk)?;
+    let mut report = CheckReport::default();
+    if let Some(damage) = missing_start(&files) {
+        if repair {
+            repair_missing_start(data_dir, disk, &damage)?;
+            report.repaired_segments += 1;
+        }
+        report.segments.push(SegmentReport { name: segment_name(0), damage: vec![damage], ..SegmentReport::default() });
+    }
+    let mut sequence = 0;
+    for file in &files {
+        let bytes = read_segment(data_dir, disk, file)?;
+        let mut reader =
+            SegmentReader { file, bytes: &bytes, sequence, gaps: Vec::new(), report: SegmentReport::default() };
+        reader.read().map_err(|newer| newer_segment(data_dir, file, newer))?;
+        sequence = reader.sequence;
+        if repair && !reader.gaps.is_empty() {
+            reader.repair(data_dir, disk)?;
+            report.repaired_segments += 1;
+        }
+        report.segments.push(reader.report);
+    }
+    Ok(report)
+}
+
+/// Reads one segment and remembers what to put in the place of damage.
+struct SegmentReader<'a> {
+    file: &'a SegmentFile,
+    bytes: &'a Bytes,
+    /// Of the last frame that was read.
+    sequence: u64,
+    /// What is to be written where, and the offset at which the gap ends.
+    gaps: Vec<(u64, Vec<u8>, u64)>,
+    report: SegmentReport,
+}
+
+impl SegmentReader<'_> {
+    fn read(&mut self) -> Result<(), u32> {
+        self.report.name.clone_from(&self.file.name);
+        let mut scan = Scan::new(self.bytes.clone(), self.file.first, self.file.next_first, self.sequence);
+        while let Some(found) = scan.step().map_err(|newer| newer.0)? {
+            match found {
+                Found::Batch { offset, header, stored } => {
+                    let replayed = Replayed { segment: self.file.name.clone(), offset, header: *header, stored };
+                    self.batch(&replayed, scan.offset() - offset);
+                }
+                Found::Filler { .. } => {}
+                Found::Torn { range } => self.report.torn_bytes += range.end - range.start,
+                Found::Damaged { range, held, error } => {
+                    let length = range.end - range.start;
+                    let what = error.to_string();
+                    self.damaged(Damage::new(&self.file.name, range.start, length, held.as_deref(), what));
+                }
+            }
+            self.sequence = self.sequence.max(scan.sequence());
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, replayed: &Replayed, length: u64) {
+        match count_spans(replayed) {
+            Ok(spans) => {
+                self.report.batches += 1;
+                self.report.spans += spans;
+                self.report.bytes += length;
+            }
+            Err(what) => self.damaged(replayed.unreadable(&what)),
+        }
+    }
+
+    fn damaged(&mut self, damage: Damage) {
+        let end = damage.offset + damage.length;
+        let first = self.file.first;
+        let bytes = if damage.offset == 0 {
+            segment_header(first, 0).to_vec()
+        } else {
+            gap(first + damage.offset, self.sequence + 1, damage.length)
+        };
+        self.gaps.push((damage.offset, bytes, end));
+        self.report.damage.push(damage);
+    }
+
+    /// Writes the segment anew with gaps in the place of damage; positions stay.
+    fn repair(&self, data_dir: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
+        let path = segment_path(data_dir, &self.file.name);
+        for damage in &self.report.damage {
+            set_aside(data_dir, disk, damage, self.bytes).map_err(OpenError::at(&path))?;
+        }
+        let longest = self.gaps.iter().map(|(_, _, end)| *end).max().unwrap_or(0);
+        let length = longest.max(self.bytes.len() as u64);
+        let mut parts: Vec<(u64, &[u8])> = vec![(0, self.bytes)];
+        parts.extend(self.gaps.iter().map(|(offset, bytes, _)| (*offset, bytes.as_slice())));
+        put_file(disk, &data_dir.join(LOG_FOLDER), &self.file.name, length, &parts)
+            .map(drop)
+            .map_err(|error| OpenError::at(&path)(error.into()))
+    }
+}
+
+/// Puts a segment that is one gap where the log's first segments are missing.
+fn repair_missing_start(data_dir: &Path, disk: &dyn Disk, damage: &Damage) -> Result<(), OpenError> {
+    let header_bytes = SEGMENT_HEADER_BYTES as u64;
+    let gap = gap(header_bytes, 1, damage.length.saturating_sub(header_bytes));
+    let parts: [(u64, &[u8]); 2] = [(0, &segment_header(0, 0)), (header_bytes, &gap)];
+    let length = parts.iter().map(|(offset, bytes)| offset + bytes.len() as u64).max().unwrap_or(0);
+    put_file(disk, &data_dir.join(LOG_FOLDER), &damage.segment, length, &parts)
+        .map(drop)
+        .map_err(|error| OpenError::at(&segment_path(data_dir, &damage.segment))(error.into()))
+}
+
+/// The header of a gap that stands for `length` bytes.
+fn gap(position: u64, sequence: u64, length: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(SHARED_BYTES);
+    let body_bytes = length.saturating_sub(SHARED_BYTES as u64);
+    frame::write_gap(&mut bytes, Place { position, sequence, synced: position }, body_bytes);
+    bytes
+}
+
+/// How many spans a batch keeps, counted in its body; or why it cannot be read.
+fn count_spans(replayed: &Replayed) -> Result<u64, String> {
+    let announced = u64::from(replayed.header.span_count);
+    let batch = replayed.header.clone().into_batch(replayed.stored.clone()).map_err(|error| error.to_string())?;
+    let rejected: Vec<u32> = batch.rejected.iter().map(|(ordinal, _)| *ordinal).collect();
+    let mut counter = Counter(0);
+    otlp::walk(&batch.body, &batch.limits, batch.received_unix_nanos, &rejected, &mut counter)
+        .map_err(|error| format!("its body cannot be read: {error}"))?;
+    if counter.0 == announced {
+        Ok(counter.0)
+    } else {
+        Err(format!("its body keeps {} spans, its header says {announced}", counter.0))
+    }
+}
+
+struct Counter(u64);
+
+impl<'a> SpanSink<'a> for Counter {
+    fn resource(&mut self, _: &ResourceView<'a, '_>) {}
+
+    fn scope(&mut self, _: &ScopeView<'a, '_>) {}
+
+    fn span(&mut self, _: u32, _: &SpanView<'a, '_>) {
+        self.0 += 1;
+    }
+}

@@ -1,0 +1,70 @@
+//! What the store is told when it opens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::port::{Clock, Disk, RealDisk, SystemClock};
+
+/// Settings of a [`crate::Store`]. None of them changes what a replay brings back.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// The data folder; made when it does not exist.
+    pub data_dir: PathBuf,
+    /// Length of a segment file in bytes; a larger single batch gets a larger segment of its own.
+    pub segment_bytes: u64,
+    /// Most bytes written and synced as one group; a larger single batch is a group of its own.
+    pub group_bytes: usize,
+    /// Most bytes offered and not yet answered; beyond it offers are refused.
+    pub queue_bytes: usize,
+    /// Bound on the memory of live spans in bytes; beyond it offers are refused.
+    pub live_bytes: usize,
+    /// Shards of the live head.
+    pub live_shards: usize,
+    /// Threads that make synced batches visible.
+    pub workers: usize,
+    /// How long a request is known again when it is sent once more, by receive time.
+    pub repeat_window: Duration,
+    /// Most requests remembered for that; the oldest are forgotten first. About 100 bytes of memory each.
+    pub repeat_batches: usize,
+    /// How long the log is quiet before a marker says that the last batches were synced.
+    pub idle_marker_after: Duration,
+    /// How long offers are refused without another try after the disk was found full.
+    pub disk_full_pause: Duration,
+}
+
+impl StoreConfig {
+    /// The defaults, for a data folder.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            data_dir: data_dir.into(),
+            segment_bytes: 64 << 20,
+            group_bytes: 4 << 20,
+            queue_bytes: 64 << 20,
+            live_bytes: 256 << 20,
+            live_shards: 16,
+            workers: cores.clamp(1, 8),
+            repeat_window: Duration::from_mins(10),
+            repeat_batches: 256 * 1024,
+            idle_marker_after: Duration::from_secs(1),
+            disk_full_pause: Duration::from_millis(250),
+        }
+    }
+}
+
+/// What the store touches the world through.
+#[derive(Clone)]
+pub struct Ports {
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Ports {
+    /// The machine's own disk and clock.
+    pub fn real() -> Self {
+        Self { disk: Arc::new(RealDisk::new()), clock: Arc::new(SystemClock::new()) }
+    }
+}

@@ -1,0 +1,111 @@
+//! Plain numbers for `/metrics`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts of observed durations in fixed buckets; written from any thread.
+#[derive(Debug)]
+pub struct Histogram {
+    counts: [AtomicU64; Histogram::BUCKETS],
+    sum_nanos: AtomicU64,
+}
+
+impl Histogram {
+    /// Upper bounds of all buckets but the last, which has none, in seconds.
+    pub const BOUNDS_SECONDS: [f64; Self::BUCKETS - 1] = [
+        0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+        10.0,
+    ];
+
+    const BUCKETS: usize = 18;
+
+    /// Nothing observed yet.
+    pub fn new() -> Self {
+        Self { counts: [const { AtomicU64::new(0) }; Self::BUCKETS], sum_nanos: AtomicU64::new(0) }
+    }
+
+    /// Counts one duration.
+    pub fn observe_nanos(&self, nanos: u64) {
+        let seconds = nanos as f64 / 1e9;
+        let bucket = Self::BOUNDS_SECONDS.partition_point(|bound| *bound < seconds);
+        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
+        self.sum_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// The counts now.
+    pub fn read(&self) -> HistogramFigures {
+        HistogramFigures {
+            counts: self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect(),
+            sum_seconds: self.sum_nanos.load(Ordering::Relaxed) as f64 / 1e9,
+        }
+    }
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A histogram's counts at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HistogramFigures {
+    /// How many observations fell into each bucket (not cumulative): one for each of [`Histogram::BOUNDS_SECONDS`], and
+    /// a last one for what lies above them all.
+    pub counts: Vec<u64>,
+    /// The sum of all observations in seconds.
+    pub sum_seconds: f64,
+}
+
+impl HistogramFigures {
+    /// The number of observations.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+/// The store's figures at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StoreFigures {
+    /// Group commits: successful syncs of the log.
+    pub syncs: u64,
+    /// Length of a sync.
+    pub sync_seconds: HistogramFigures,
+    /// From the offer to the reply, of batches that were stored.
+    pub ack_seconds: HistogramFigures,
+    /// Bytes of frames written since the start.
+    pub log_written_bytes: u64,
+    /// Bytes of frames in the log, replayed and written.
+    pub log_bytes: u64,
+    /// Segment files of the log.
+    pub segments: u64,
+    /// Batches offered and not yet answered.
+    pub queue_batches: u64,
+    /// Their bytes.
+    pub queue_bytes: u64,
+    /// Batches stored since the start.
+    pub stored_batches: u64,
+    /// Their spans.
+    pub stored_spans: u64,
+    /// Batches that had been stored before.
+    pub repeated_batches: u64,
+    /// Batches refused by the store, all reasons.
+    pub refused_batches: u64,
+    /// Memory of live spans in bytes.
+    pub live_bytes: u64,
+    /// Live spans.
+    pub live_spans: u64,
+    /// Live traces.
+    pub live_traces: u64,
+    /// Spans brought back by the replay at the start.
+    pub replay_spans: u64,
+    /// Batches brought back by it.
+    pub replay_batches: u64,
+    /// How long it took.
+    pub replay_seconds: f64,
+    /// Bytes of a torn tail cut at the start.
+    pub torn_bytes: u64,
+    /// Damaged ranges of the log.
+    pub corrupt_ranges: u64,
+    /// Their bytes.
+    pub corrupt_bytes: u64,
+}

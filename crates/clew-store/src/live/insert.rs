@@ -1,0 +1,87 @@
+//! From a batch's bytes to rows: the walk's sink.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use clew_wire::otlp::{ResourceView, ScopeView, SpanSink, SpanView};
+
+use super::builder::OriginView;
+use super::shard::OriginCodes;
+use super::{Head, Live};
+use crate::batch::Tenants;
+
+/// Puts each span that the walk shows into its tenant's shard.
+///
+/// One shard is locked at a time and for one span, so that no order of locks is needed and readers never wait for a body.
+pub(super) struct Inserter<'l, 'a> {
+    live: &'l Live,
+    tenants: &'l Tenants,
+    received_unix_nanos: u64,
+    group: u32,
+    /// The tenant of the current group, once it has a span.
+    head: Option<Arc<Head>>,
+    resource: OriginView<'a>,
+    scope: OriginView<'a>,
+    /// Per shard of `head`, what the current resource and scope are called there.
+    codes: Vec<OriginCodes>,
+    grown_bytes: isize,
+    span_count: u64,
+    trace_count: u64,
+}
+
+impl<'l> Inserter<'l, '_> {
+    /// A sink for the body of a batch of these tenants.
+    pub(super) fn new(live: &'l Live, tenants: &'l Tenants, received_unix_nanos: u64) -> Self {
+        Self {
+            live,
+            tenants,
+            received_unix_nanos,
+            group: 0,
+            head: None,
+            resource: OriginView::default(),
+            scope: OriginView::default(),
+            codes: vec![OriginCodes::default(); live.config.shards],
+            grown_bytes: 0,
+            span_count: 0,
+            trace_count: 0,
+        }
+    }
+
+    /// Adds what was inserted to the figures.
+    pub(super) fn account(self) {
+        let figures = &self.live.figures;
+        figures.span_count.fetch_add(self.span_count, Ordering::Relaxed);
+        figures.trace_count.fetch_add(self.trace_count, Ordering::Relaxed);
+        figures.bytes.fetch_add(self.grown_bytes, Ordering::Relaxed);
+    }
+}
+
+impl<'a> SpanSink<'a> for Inserter<'_, 'a> {
+    fn resource(&mut self, resource: &ResourceView<'a, '_>) {
+        self.resource.set_resource(&self.live.growth.hashes, resource);
+        self.codes.fill(OriginCodes::default());
+        self.group = resource.group;
+        let tenant = self.tenants.of(self.group);
+        self.head = self.head.take().filter(|head| head.tenant == *tenant);
+    }
+
+    fn scope(&mut self, scope: &ScopeView<'a, '_>) {
+        self.scope.set_scope(&self.live.growth.hashes, scope);
+        self.codes.iter_mut().for_each(|codes| codes.scope = None);
+    }
+
+    fn span(&mut self, _ordinal: u32, span: &SpanView<'a, '_>) {
+        let (live, tenants, group) = (self.live, self.tenants, self.group);
+        let head = self.head.get_or_insert_with(|| live.head_of(tenants.of(group)));
+        let hash = live.growth.trace_hash(span.trace_id);
+        let number = head.shard_of(hash);
+        let mut shard = super::write(&head.shards[number]);
+        let origins = (&self.resource, &self.scope);
+        let place = (hash, self.received_unix_nanos);
+        let is_new_trace = shard.push(&live.growth, span, origins, &mut self.codes[number], place);
+        self.grown_bytes += shard.grown_bytes();
+        drop(shard);
+        self.span_count += 1;
+        self.trace_count += u64::from(is_new_trace);
+    }
+}

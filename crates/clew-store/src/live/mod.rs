@@ -1,0 +1,195 @@
+//! The live head: the spans that no block holds yet, in memory, searchable as soon as they are inserted.
+//!
+//! A tenant's traces are spread over shards by trace id, each behind its own lock; a shard knows its traces and holds
+//! their spans in chunks of columns. A chunk grows until it is full and is then never changed again.
+//!
+//! Invariants:
+//! - A span whose insert has returned is found by every scan and fetch that begins afterwards.
+//! - All spans of a trace lie in one shard of its tenant; nothing reads across tenants.
+//! - Full chunks are read without a lock; a lock is held for one span when writing, and for the work of one growing
+//!   chunk at most when reading.
+//!
+//! | File | What |
+//! |---|---|
+//! | `dictionary` | strings by number |
+//! | `chunk` | the columns |
+//! | `builder` | a chunk that grows |
+//! | `shard` | traces and chunks behind one lock |
+//! | `insert` | from a batch to rows |
+//! | `condition` | a condition, made ready to be asked often |
+//! | `scan` | which traces have spans that meet a filter |
+//! | `rows` | whole spans |
+//! | `resent` | spans that were sent twice |
+//! | `names` | services and operations |
+//!
+//! It does not decide when it is emptied, and never drops a span.
+
+mod builder;
+mod chunk;
+mod condition;
+mod dictionary;
+mod insert;
+mod names;
+mod resent;
+mod rows;
+mod scan;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use clew_model::scan::{Expired, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource};
+use clew_model::{Tenant, TraceId};
+use clew_wire::otlp::{self, WireError};
+use foldhash::fast::RandomState;
+
+use self::insert::Inserter;
+use self::shard::{Growth, Shard};
+use crate::Batch;
+
+/// A chunk holds this many rows, as a power of two.
+const CHUNK_BITS: u32 = 14;
+
+/// The largest body that offsets of 32 bits are sure to hold, in bytes. Doors admit far smaller ones.
+const BODY_BYTES_MAX: usize = 256 << 20;
+
+/// How large the live head may grow, and over how many locks it is spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveConfig {
+    /// Shards per tenant, at least 1; spans of one trace share a shard. Twice the writing threads are plenty: each shard has
+    /// a growing chunk and its tables, and inserts slow down once those of all shards leave the processor's caches.
+    pub shards: usize,
+    /// Heap bytes from which [`Live::is_full`] is true.
+    pub bytes_max: usize,
+}
+
+/// Spans in memory, searchable as soon as [`Live::insert`] returns.
+#[derive(Debug)]
+pub struct Live {
+    config: LiveConfig,
+    growth: Growth,
+    heads: RwLock<BTreeMap<Tenant, Arc<Head>>>,
+    figures: Figures,
+}
+
+/// What one tenant has.
+#[derive(Debug)]
+struct Head {
+    tenant: Tenant,
+    shards: Box<[RwLock<Shard>]>,
+}
+
+#[derive(Debug, Default)]
+struct Figures {
+    bytes: AtomicIsize,
+    span_count: AtomicU64,
+    trace_count: AtomicU64,
+}
+
+impl Live {
+    /// An empty live head.
+    pub fn new(config: LiveConfig) -> Self {
+        Self::with_chunk_bits(config, CHUNK_BITS)
+    }
+
+    fn with_chunk_bits(config: LiveConfig, chunk_bits: u32) -> Self {
+        let config = LiveConfig { shards: config.shards.max(1), ..config };
+        let growth = Growth { chunk_bits, hashes: RandomState::default() };
+        Self { config, growth, heads: RwLock::default(), figures: Figures::default() }
+    }
+
+    /// Makes all kept spans of the batch visible. May be called from many threads.
+    ///
+    /// A batch that was admitted is readable; should one not be, the spans before the unreadable place are visible.
+    pub fn insert(&self, batch: &Batch) -> Result<(), WireError> {
+        if batch.body.len() > BODY_BYTES_MAX {
+            let what = format!("a body of {} bytes is larger than {BODY_BYTES_MAX}", batch.body.len());
+            return Err(WireError::Malformed { offset: 0, what });
+        }
+        let rejected: Vec<u32> = batch.rejected.iter().map(|(ordinal, _)| *ordinal).collect();
+        let mut inserter = Inserter::new(self, &batch.tenants, batch.received_unix_nanos);
+        let walked = otlp::walk(&batch.body, &batch.limits, batch.received_unix_nanos, &rejected, &mut inserter);
+        inserter.account();
+        walked
+    }
+
+    /// Heap bytes held: all that columns, dictionaries and tables have allocated.
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.figures.bytes.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Spans held, duplicates included.
+    pub fn span_count(&self) -> u64 {
+        self.figures.span_count.load(Ordering::Relaxed)
+    }
+
+    /// Traces held, over all tenants.
+    pub fn trace_count(&self) -> u64 {
+        self.figures.trace_count.load(Ordering::Relaxed)
+    }
+
+    /// Whether [`Live::bytes`] has reached its bound.
+    pub fn is_full(&self) -> bool {
+        self.bytes() >= self.config.bytes_max
+    }
+
+    fn head(&self, tenant: &Tenant) -> Option<Arc<Head>> {
+        read(&self.heads).get(tenant).cloned()
+    }
+
+    /// What that tenant has, made if there is nothing yet.
+    fn head_of(&self, tenant: &Tenant) -> Arc<Head> {
+        if let Some(head) = self.head(tenant) {
+            return head;
+        }
+        let make = || {
+            let shards: Box<[RwLock<Shard>]> = (0..self.config.shards).map(|_| RwLock::default()).collect();
+            self.figures.bytes.fetch_add((size_of::<Head>() + size_of_val(&*shards)) as isize, Ordering::Relaxed);
+            Arc::new(Head { tenant: tenant.clone(), shards })
+        };
+        Arc::clone(write(&self.heads).entry(tenant.clone()).or_insert_with(make))
+    }
+}
+
+impl Head {
+    /// The number of the shard of a trace whose id has that hash.
+    fn shard_of(&self, trace_hash: u64) -> usize {
+        // From other bits than the shard's own table looks at first.
+        let middle = (trace_hash >> 24) & 0xffff_ffff;
+        ((middle * self.shards.len() as u64) >> 32) as usize
+    }
+}
+
+impl SpanSource for Live {
+    fn scan(&self, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError> {
+        scan::scan(self, request, expired)
+    }
+
+    fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        rows::rows(self, tenant, ids, expired)
+    }
+
+    fn services(&self, tenant: &Tenant) -> Result<Vec<String>, ScanError> {
+        Ok(self.head(tenant).map(|head| names::services(&head)).unwrap_or_default())
+    }
+
+    fn operations(&self, tenant: &Tenant, service: &str) -> Result<Vec<String>, ScanError> {
+        Ok(self.head(tenant).map(|head| names::operations(&head, service)).unwrap_or_default())
+    }
+
+    fn tenants(&self) -> Result<Vec<Tenant>, ScanError> {
+        Ok(read(&self.heads).keys().cloned().collect())
+    }
+}
+
+/// A lock is poisoned only by a bug that has already crashed its thread; what it guards is appended to in one piece.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,203 @@
+//! The part of a tenant's traces that shares a lock: which traces there are, and the chunks that hold their spans.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use clew_model::scan::TimeRange;
+use clew_model::{Notes, TraceId};
+use clew_wire::otlp::SpanView;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::builder::{Builder, OriginView, Place};
+use super::chunk::{Chunk, NONE, heap};
+
+/// How a shard grows.
+#[derive(Debug)]
+pub(super) struct Growth {
+    /// A chunk holds at most `1 << chunk_bits` rows; a row's number is its chunk's, shifted by this, and its own.
+    pub(super) chunk_bits: u32,
+    pub(super) hashes: RandomState,
+}
+
+/// One tenant's part of the traces.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    /// The traces, by ordinal.
+    traces: Vec<Trace>,
+    /// Their ordinals, by the hash of their id.
+    index: HashTable<u32>,
+    /// Full chunks.
+    frozen: Vec<Arc<Chunk>>,
+    /// Per chunk, the growing one included: no trace that has a row in it reaches out of this.
+    covers: Vec<Extent>,
+    /// The growing chunk, number `frozen.len()`.
+    active: Option<Box<Builder>>,
+    /// Heap bytes of the frozen chunks.
+    frozen_bytes: usize,
+    /// Heap bytes when last told.
+    told_bytes: usize,
+}
+
+/// What is known of a trace without looking at its rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trace {
+    pub(super) id: TraceId,
+    pub(super) extent: Extent,
+    /// Its last row; each row names the one before it.
+    pub(super) last_row: u32,
+    /// The chunk of its first row.
+    first_chunk: u32,
+    /// Whether all its spans have odd times, which count as long as there are no others.
+    is_odd: bool,
+}
+
+/// A closed range of unix nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) start_unix_nanos: u64,
+    pub(super) end_unix_nanos: u64,
+}
+
+/// The codes of a span's resource and scope, valid in one chunk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OriginCodes {
+    pub(super) resource: Option<(u32, u32)>,
+    pub(super) scope: Option<(u32, u32)>,
+}
+
+impl Growth {
+    /// The hash of a trace id.
+    #[inline]
+    pub(super) fn trace_hash(&self, id: TraceId) -> u64 {
+        let mut hasher = self.hashes.build_hasher();
+        hasher.write_u128(u128::from_le_bytes(id.0));
+        hasher.finish()
+    }
+}
+
+impl Shard {
+    /// Appends a span. Answers whether its trace is new.
+    pub(super) fn push(
+        &mut self,
+        growth: &Growth,
+        span: &SpanView<'_, '_>,
+        (resource, scope): (&OriginView<'_>, &OriginView<'_>),
+        codes: &mut OriginCodes,
+        (trace_hash, received_unix_nanos): (u64, u64),
+    ) -> bool {
+        self.make_room(growth);
+        let chunk = self.frozen.len() as u32;
+        let count_before = self.traces.len();
+        let ordinal = self.trace(growth, trace_hash, span, chunk);
+        let Some(active) = &mut self.active else { return false };
+        let known = |code: Option<(u32, u32)>| code.filter(|(of, _)| *of == chunk);
+        let resource = known(codes.resource).unwrap_or_else(|| (chunk, active.origin(resource)));
+        let scope = known(codes.scope).unwrap_or_else(|| (chunk, active.origin(scope)));
+        *codes = OriginCodes { resource: Some(resource), scope: Some(scope) };
+        let row = chunk << growth.chunk_bits | active.chunk().row_count() as u32;
+        let trace = &mut self.traces[ordinal as usize];
+        let previous = std::mem::replace(&mut trace.last_row, row);
+        active
+            .push(span, Place { trace: ordinal, previous, resource: resource.1, scope: scope.1, received_unix_nanos });
+        self.traces.len() > count_before
+    }
+
+    /// How many heap bytes there are more than when last asked.
+    pub(super) fn grown_bytes(&mut self) -> isize {
+        let tables = heap(&self.traces) + self.index.allocation_size() + heap(&self.frozen) + heap(&self.covers);
+        let active = self.active.as_ref().map_or(0, |active| size_of::<Builder>() + active.heap_bytes());
+        let bytes = self.frozen_bytes + tables + active;
+        let before = std::mem::replace(&mut self.told_bytes, bytes);
+        bytes as isize - before as isize
+    }
+
+    /// The traces, by ordinal.
+    pub(super) fn traces(&self) -> &[Trace] {
+        &self.traces
+    }
+
+    /// The trace of that id.
+    pub(super) fn find(&self, hash: u64, id: TraceId) -> Option<&Trace> {
+        let ordinal = self.index.find(hash, |ordinal| self.traces[*ordinal as usize].id == id)?;
+        Some(&self.traces[*ordinal as usize])
+    }
+
+    /// The full chunks that have rows of traces that reach into the range.
+    pub(super) fn frozen(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Chunk>> {
+        let pairs = self.frozen.iter().zip(&self.covers);
+        pairs.filter(move |(_, cover)| cover.meets(range)).map(|(chunk, _)| chunk)
+    }
+
+    /// The growing chunk, under the same condition.
+    pub(super) fn active(&self, range: TimeRange) -> Option<&Chunk> {
+        let cover = self.covers.get(self.frozen.len())?;
+        self.active.as_ref().filter(|_| cover.meets(range)).map(|active| active.chunk())
+    }
+
+    /// The chunk of that number: full, or growing.
+    pub(super) fn chunk(&self, number: u32) -> Option<Result<Arc<Chunk>, &Chunk>> {
+        if let Some(chunk) = self.frozen.get(number as usize) {
+            return Some(Ok(Arc::clone(chunk)));
+        }
+        self.active.as_ref().map(|active| Err(active.chunk()))
+    }
+
+    /// Sees to it that there is a growing chunk with room for a row.
+    #[inline]
+    fn make_room(&mut self, growth: &Growth) {
+        if self.active.as_ref().is_some_and(|active| !active.is_full(1 << growth.chunk_bits)) {
+            return;
+        }
+        if let Some(full) = self.active.take() {
+            let chunk = Arc::new(full.finish());
+            self.frozen_bytes += size_of::<Chunk>() + chunk.heap_bytes();
+            self.frozen.push(chunk);
+        }
+        let before = self.frozen.last().map(AsRef::as_ref);
+        self.active = Some(Box::new(Builder::new(&growth.hashes, before)));
+        self.covers.push(Extent { start_unix_nanos: u64::MAX, end_unix_nanos: 0 });
+    }
+
+    /// The ordinal of the span's trace, new or known, which now includes the span's times.
+    fn trace(&mut self, growth: &Growth, hash: u64, span: &SpanView<'_, '_>, chunk: u32) -> u32 {
+        let extent = Extent {
+            start_unix_nanos: span.start_unix_nanos,
+            end_unix_nanos: span.start_unix_nanos.saturating_add(span.duration_nanos),
+        };
+        let is_odd = span.notes.contains(Notes::ODD_TIME);
+        let traces = &mut self.traces;
+        let found = self.index.find(hash, |ordinal| traces[*ordinal as usize].id == span.trace_id);
+        let Some(ordinal) = found.copied() else {
+            let ordinal = traces.len() as u32;
+            traces.push(Trace { id: span.trace_id, extent, last_row: NONE, first_chunk: chunk, is_odd });
+            self.index.insert_unique(hash, ordinal, |ordinal| growth.trace_hash(traces[*ordinal as usize].id));
+            self.covers[chunk as usize].widen(extent);
+            return ordinal;
+        };
+        let trace = &mut traces[ordinal as usize];
+        if trace.is_odd && !is_odd {
+            trace.extent = extent;
+            trace.is_odd = false;
+        } else if trace.is_odd == is_odd {
+            trace.extent.widen(extent);
+        }
+        for cover in &mut self.covers[trace.first_chunk as usize..=chunk as usize] {
+            cover.widen(trace.extent);
+        }
+        ordinal
+    }
+}
+
+impl Extent {
+    /// Whether an instant of it lies in the range.
+    pub(super) fn meets(self, range: TimeRange) -> bool {
+        self.start_unix_nanos < range.to_unix_nanos && range.from_unix_nanos <= self.end_unix_nanos
+    }
+
+    #[inline]
+    fn widen(&mut self, other: Self) {
+        self.start_unix_nanos = self.start_unix_nanos.min(other.start_unix_nanos);
+        self.end_unix_nanos = self.end_unix_nanos.max(other.end_unix_nanos);
+    }
+}

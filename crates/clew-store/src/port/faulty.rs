@@ -1,0 +1,229 @@
+//! A disk that fails and crashes on demand.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::memory::Fate;
+use super::{Disk, DiskFile, Entry, MemoryDisk};
+
+/// Something that was asked of the disk and changes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A file was made.
+    Create,
+    /// Bytes were written: how many.
+    Write(usize),
+    /// A file was synced.
+    Sync,
+    /// A file was cut or extended.
+    SetLength,
+    /// A file was renamed.
+    Rename,
+    /// A folder was synced.
+    SyncFolder,
+}
+
+/// What is to go wrong at one effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The effect fails as on a full disk; of a write, this many bytes were written.
+    Full {
+        /// Bytes written before the disk was full.
+        written_bytes: usize,
+    },
+    /// The effect fails as on a broken disk, and nothing of it is done.
+    Broken,
+    /// The machine dies before the effect; each later one fails too, until [`FaultyDisk::restart`].
+    Crash,
+}
+
+/// What a crash leaves of bytes that were written but not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// Everything.
+    All,
+    /// Of the last write to each file this part, in 1/256, of its first bytes; all writes before it.
+    Prefix(u8),
+    /// Of each write every sector of 512 bytes whose bit is set, by sector number modulo 64.
+    Sectors(u64),
+}
+
+/// How a crash goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crash {
+    /// What is left of bytes that were not synced.
+    pub bytes: Kept,
+    /// Whether names that were not synced are left.
+    pub names: bool,
+}
+
+/// A [`MemoryDisk`] that records effects and lets chosen ones fail.
+#[derive(Clone, Default)]
+pub struct FaultyDisk {
+    disk: MemoryDisk,
+    script: Arc<Mutex<Script>>,
+    released: Arc<Condvar>,
+}
+
+#[derive(Default)]
+struct Script {
+    effects: Vec<Effect>,
+    faults: Vec<(usize, Fault)>,
+    full: bool,
+    held: bool,
+    dead: bool,
+}
+
+impl FaultyDisk {
+    /// A disk that behaves until told otherwise.
+    pub fn new(disk: MemoryDisk) -> Self {
+        Self { disk, ..Self::default() }
+    }
+
+    /// Lets the effect of that number, counted from zero since the disk was made, go wrong.
+    pub fn fail_at(&self, effect: usize, fault: Fault) {
+        self.script().faults.push((effect, fault));
+    }
+
+    /// Lets the next effect go wrong; see [`FaultyDisk::fail_at`].
+    pub fn fail_next(&self, fault: Fault) {
+        let next = self.script().effects.len();
+        self.fail_at(next, fault);
+    }
+
+    /// Whether there is room: while there is none, each create and each extension fails as on a full disk.
+    pub fn set_full(&self, full: bool) {
+        self.script().full = full;
+    }
+
+    /// Whether syncs wait: while they are held, none returns.
+    pub fn set_held(&self, held: bool) {
+        self.script().held = held;
+        self.released.notify_all();
+    }
+
+    /// What was done so far.
+    pub fn effects(&self) -> Vec<Effect> {
+        self.script().effects.clone()
+    }
+
+    /// Whether the machine has died.
+    pub fn is_dead(&self) -> bool {
+        self.script().dead
+    }
+
+    /// The disk as it is found after the crash, behaving again.
+    #[must_use]
+    pub fn restart(&self, crash: Crash) -> Self {
+        let disk = self.disk.fork();
+        disk.crash_with(crash.names, |last| match crash.bytes {
+            Kept::Nothing => Fate::Lost,
+            Kept::Prefix(part) if last => Fate::TornPrefix(part),
+            Kept::All | Kept::Prefix(_) => Fate::Kept,
+            Kept::Sectors(mask) => Fate::TornSectors(mask),
+        });
+        Self::new(disk)
+    }
+
+    /// The disk below.
+    pub fn memory(&self) -> &MemoryDisk {
+        &self.disk
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records an effect, and tells what goes wrong with it.
+    fn enter(&self, effect: Effect) -> Result<(), Fault> {
+        let mut script = self.script();
+        if script.dead {
+            return Err(Fault::Crash);
+        }
+        let number = script.effects.len();
+        let grows = matches!(effect, Effect::Create);
+        script.effects.push(effect);
+        if let Some(&(_, fault)) = script.faults.iter().find(|(at, _)| *at == number) {
+            script.dead |= fault == Fault::Crash;
+            return Err(fault);
+        }
+        if script.full && grows { Err(Fault::Full { written_bytes: 0 }) } else { Ok(()) }
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Full { .. } => Self::new(io::ErrorKind::StorageFull, "no space left on device"),
+            Fault::Broken => Self::other("input/output error"),
+            Fault::Crash => Self::other("the machine is dead"),
+        }
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        self.disk.list(folder)
+    }
+
+    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        self.disk.read(path, offset, length)
+    }
+
+    fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {
+        self.enter(Effect::Create)?;
+        Ok(Box::new(FaultyFile { file: self.disk.create(path, length)?, disk: self.clone() }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(FaultyFile { file: self.disk.open(path)?, disk: self.clone() }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.enter(Effect::Rename)?;
+        self.disk.rename(from, to)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.enter(Effect::SyncFolder)?;
+        self.disk.sync_folder(folder)
+    }
+
+    fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Send + Sync>> {
+        self.disk.lock(path, holder)
+    }
+}
+
+struct FaultyFile {
+    file: Box<dyn DiskFile>,
+    disk: FaultyDisk,
+}
+
+impl DiskFile for FaultyFile {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        match self.disk.enter(Effect::Write(bytes.len())) {
+            Ok(()) => self.file.write_at(offset, bytes),
+            Err(fault) => {
+                if let Fault::Full { written_bytes } = fault {
+                    self.file.write_at(offset, &bytes[..written_bytes.min(bytes.len())])?;
+                }
+                Err(fault.into())
+            }
+        }
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        let held = self.disk.released.wait_while(self.disk.script(), |script| script.held);
+        drop(held.unwrap_or_else(PoisonError::into_inner));
+        self.disk.enter(Effect::Sync)?;
+        self.file.sync_data()
+    }
+
+    fn set_length(&mut self, length: u64) -> io::Result<()> {
+        self.disk.enter(Effect::SetLength)?;
+        self.file.set_length(length)
+    }
+}

@@ -1,0 +1,277 @@
+//! A disk in memory that knows what is synced and what is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Disk, DiskFile, Entry};
+
+/// A disk in memory. Clones share it. Bytes and names are pending until they are synced; [`MemoryDisk::crash`] decides
+/// what becomes of pending ones.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryDisk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: Vec<Content>,
+    names: BTreeMap<PathBuf, usize>,
+    /// What a crash would leave of the names.
+    durable_names: BTreeMap<PathBuf, usize>,
+    locks: BTreeSet<PathBuf>,
+    boots: u64,
+}
+
+/// A file: what is durable, and what was done since.
+#[derive(Debug, Default, Clone)]
+struct Content {
+    bytes: Vec<u8>,
+    durable: Vec<u8>,
+    pending: Vec<Change>,
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write { offset: usize, bytes: Vec<u8> },
+    Length(usize),
+}
+
+/// What a crash does to one pending change.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fate {
+    /// As if it had never been made.
+    Lost,
+    /// As if it had been synced.
+    Kept,
+    /// Of a write, this part of its first bytes, in 1/256.
+    TornPrefix(u8),
+    /// Of a write, the sectors of 512 bytes whose bit is set, by sector number in the file modulo 64.
+    TornSectors(u64),
+}
+
+impl MemoryDisk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets whatever was not synced, and all locks, as a power cut would.
+    pub fn crash(&self) {
+        self.crash_with(false, |_| Fate::Lost);
+    }
+
+    /// A power cut; pending names are kept or lost, and `fate` decides about each pending change of bytes, told whether
+    /// it is the last of its file.
+    pub(super) fn crash_with(&self, keep_names: bool, mut fate: impl FnMut(bool) -> Fate) {
+        let mut state = self.state();
+        let names = if keep_names { state.names.clone() } else { state.durable_names.clone() };
+        for file in &mut state.files {
+            let pending = std::mem::take(&mut file.pending);
+            let count = pending.len();
+            for (index, change) in pending.into_iter().enumerate() {
+                change.apply(&mut file.durable, &fate(index + 1 == count));
+            }
+            file.bytes = file.durable.clone();
+        }
+        state.names = names.clone();
+        state.durable_names = names;
+        state.locks.clear();
+        state.boots += 1;
+    }
+
+    /// A disk of its own with the same content, pending changes included.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let state = self.state();
+        let copy = State {
+            files: state.files.clone(),
+            names: state.names.clone(),
+            durable_names: state.durable_names.clone(),
+            locks: state.locks.clone(),
+            boots: state.boots,
+        };
+        Self { state: Arc::new(Mutex::new(copy)) }
+    }
+
+    /// Flips one bit of a file, on the platter: synced or not.
+    pub fn flip_bit(&self, path: &Path, offset: usize, bit: u8) {
+        let mut state = self.state();
+        if let Some(&file) = state.names.get(path) {
+            let file = &mut state.files[file];
+            for bytes in [&mut file.bytes, &mut file.durable] {
+                if let Some(byte) = bytes.get_mut(offset) {
+                    *byte ^= 1 << (bit & 7);
+                }
+            }
+        }
+    }
+
+    /// Removes a file, as an operator might.
+    pub fn remove(&self, path: &Path) {
+        let mut state = self.state();
+        state.names.remove(path);
+        state.durable_names.remove(path);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Change {
+    fn apply(self, bytes: &mut Vec<u8>, fate: &Fate) {
+        match (self, fate) {
+            (_, Fate::Lost) => {}
+            (Self::Length(length), _) => bytes.resize(length, 0),
+            (Self::Write { offset, bytes: new }, fate) => {
+                let end = offset + new.len();
+                if bytes.len() < end {
+                    bytes.resize(end, 0);
+                }
+                let prefix = match fate {
+                    Fate::TornPrefix(part) => new.len() * usize::from(*part) / 256,
+                    _ => new.len(),
+                };
+                let Fate::TornSectors(mask) = fate else {
+                    return bytes[offset..offset + prefix].copy_from_slice(&new[..prefix]);
+                };
+                for (index, byte) in new.into_iter().enumerate() {
+                    if mask >> ((offset + index) / 512 % 64) & 1 == 1 {
+                        bytes[offset + index] = byte;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn find(&self, path: &Path) -> io::Result<usize> {
+        self.names.get(path).copied().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such file"))
+    }
+}
+
+impl Disk for MemoryDisk {
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let state = self.state();
+        let inside = state.names.iter().filter(|(path, _)| path.parent() == Some(folder));
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(inside
+            .map(|(path, file)| Entry { name: name(path), length: state.files[*file].bytes.len() as u64 })
+            .collect())
+    }
+
+    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let state = self.state();
+        let bytes = &state.files[state.find(path)?].bytes;
+        let from = bytes.len().min(offset as usize);
+        let to = bytes.len().min(from.saturating_add(length));
+        Ok(bytes[from..to].to_vec())
+    }
+
+    fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = self.state();
+        state.files.push(Content::default());
+        let file = state.files.len() - 1;
+        state.names.insert(path.to_owned(), file);
+        let mut handle = self.handle(file, state.boots);
+        drop(state);
+        handle.set_length(length)?;
+        Ok(Box::new(handle))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let state = self.state();
+        Ok(Box::new(self.handle(state.find(path)?, state.boots)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let file = state.find(from)?;
+        state.names.remove(from);
+        state.names.insert(to.to_owned(), file);
+        Ok(())
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let State { names, durable_names, .. } = &mut *state;
+        durable_names.retain(|path, _| path.parent() != Some(folder));
+        let inside = names.iter().filter(|(path, _)| path.parent() == Some(folder));
+        durable_names.extend(inside.map(|(path, file)| (path.clone(), *file)));
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Send + Sync>> {
+        if !self.state().locks.insert(path.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut file = self.create(path, 0)?;
+        file.write_at(0, holder.as_bytes())?;
+        Ok(Box::new(MemoryLock { disk: self.clone(), path: path.to_owned(), boot: self.state().boots }))
+    }
+}
+
+impl MemoryDisk {
+    fn handle(&self, file: usize, boot: u64) -> MemoryFile {
+        MemoryFile { disk: self.clone(), file, boot }
+    }
+}
+
+struct MemoryLock {
+    disk: MemoryDisk,
+    path: PathBuf,
+    boot: u64,
+}
+
+impl Drop for MemoryLock {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if state.boots == self.boot {
+            state.locks.remove(&self.path);
+        }
+    }
+}
+
+struct MemoryFile {
+    disk: MemoryDisk,
+    file: usize,
+    boot: u64,
+}
+
+impl MemoryFile {
+    fn change(&self, change: Change) -> io::Result<()> {
+        let mut state = self.disk.state();
+        if state.boots != self.boot {
+            return Err(io::Error::other("the file was open before the crash"));
+        }
+        let file = &mut state.files[self.file];
+        change.clone().apply(&mut file.bytes, &Fate::Kept);
+        file.pending.push(change);
+        Ok(())
+    }
+}
+
+impl DiskFile for MemoryFile {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.change(Change::Write { offset: offset as usize, bytes: bytes.to_vec() })
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        if state.boots != self.boot {
+            return Err(io::Error::other("the file was open before the crash"));
+        }
+        let file = &mut state.files[self.file];
+        for change in std::mem::take(&mut file.pending) {
+            change.apply(&mut file.durable, &Fate::Kept);
+        }
+        Ok(())
+    }
+
+    fn set_length(&mut self, length: u64) -> io::Result<()> {
+        self.change(Change::Length(length as usize))
+    }
+}

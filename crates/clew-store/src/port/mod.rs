@@ -1,0 +1,81 @@
+//! The ports the store runs on: [`Clock`] and [`Disk`]. Each has a real, a memory and, for the disk, a faulty
+//! implementation, so that the simulator runs the very code that ships.
+
+mod clock;
+mod faulty;
+mod memory;
+mod real;
+
+use std::io;
+use std::path::Path;
+
+pub use clock::{ManualClock, SystemClock};
+pub use faulty::{Crash, Effect, Fault, FaultyDisk, Kept};
+pub use memory::MemoryDisk;
+pub use real::RealDisk;
+
+/// Where time comes from.
+pub trait Clock: Send + Sync {
+    /// Wall time in unix nanoseconds. May jump.
+    fn unix_nanos(&self) -> u64;
+
+    /// Nanoseconds since some fixed moment of this process. Never goes back; measures and waits use it.
+    fn monotonic_nanos(&self) -> u64;
+}
+
+/// A file in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its name, without the folder.
+    pub name: String,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+/// A local disk: blocking, and used at coarse grain (whole groups, whole segments).
+///
+/// Nothing is durable until the method that says so has returned. A crash may undo, tear or keep whatever was not
+/// made durable, in any combination.
+pub trait Disk: Send + Sync {
+    /// The files of a folder, sorted by name; a folder that does not exist is empty.
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
+
+    /// The bytes `offset .. offset + length`, fewer at the end of the file. `NotFound` when there is no such file.
+    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>>;
+
+    /// A new file of `length` zeros, its blocks reserved, in place of any file of that name; missing folders are made.
+    /// `StorageFull` when the blocks cannot be had. Durability: the bytes by [`DiskFile::sync_data`], the name by
+    /// [`Disk::sync_folder`].
+    fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>>;
+
+    /// An existing file, to be written.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Renames, replacing any file of the new name at once: a crash leaves the old or the new one. Durability: by
+    /// [`Disk::sync_folder`].
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Makes the names in a folder durable: files made, replaced and renamed there before, and the folder itself.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Locks a file for this process until the guard is dropped or the process dies, and writes `holder` into it
+    /// if there is room. A lock held by another is `WouldBlock`; its holder's text can be read from the file.
+    fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Send + Sync>>;
+}
+
+/// A file open for writing.
+pub trait DiskFile: Send {
+    /// Writes all bytes at an offset. After an error any part of them may have been written. Durability: by
+    /// [`DiskFile::sync_data`].
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes the bytes and the length durable. After an error nobody knows what is durable, and a later success says
+    /// nothing about the bytes written before: the caller must not write to this file again.
+    fn sync_data(&mut self) -> io::Result<()>;
+
+    /// Cuts the file, or extends it with zeros. Durability: by [`DiskFile::sync_data`].
+    fn set_length(&mut self, length: u64) -> io::Result<()>;
+}
+
+#[cfg(test)]
+mod tests;

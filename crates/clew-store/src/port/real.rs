@@ -1,0 +1,135 @@
+//! The machine's disk.
+#![expect(clippy::disallowed_methods, reason = "this is the Disk port")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::io::Errno;
+
+use super::{Disk, DiskFile, Entry};
+
+/// The machine's disk.
+#[derive(Debug, Clone, Default)]
+pub struct RealDisk {}
+
+impl RealDisk {
+    /// The machine's disk.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl Disk for RealDisk {
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let listing = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listing => listing?,
+        };
+        let mut entries = Vec::new();
+        for entry in listing {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            // A name that is not Unicode is not one of ours.
+            if let (true, Ok(name)) = (metadata.is_file(), entry.file_name().into_string()) {
+                entries.push(Entry { name, length: metadata.len() });
+            }
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let available = file.metadata()?.len().saturating_sub(offset);
+        let mut bytes = Vec::with_capacity(length.min(usize::try_from(available).unwrap_or(usize::MAX)));
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(length as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {
+        if let Some(folder) = path.parent() {
+            create_folders(folder)?;
+        }
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        reserve(&file, length).inspect_err(|_| {
+            // The room it took must not stay taken; if even that fails, the next create truncates it.
+            let _ = file.set_len(0);
+        })?;
+        Ok(Box::new(RealFile { file }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(RealFile { file: OpenOptions::new().write(true).open(path)? }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Send + Sync>> {
+        if let Some(folder) = path.parent() {
+            create_folders(folder)?;
+        }
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from)?;
+        // The text is a courtesy: on a full disk the lock holds without it.
+        let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+        Ok(Box::new(file))
+    }
+}
+
+/// Makes a folder and those above it; each new name is made durable in its own folder.
+fn create_folders(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let mut missing: Vec<&Path> =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.is_dir()).collect();
+    missing.reverse();
+    fs::create_dir_all(folder)?;
+    for path in missing {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Reserves blocks; where the file system cannot, the length is set and a full disk shows at the write.
+fn reserve(file: &File, length: u64) -> io::Result<()> {
+    if length == 0 {
+        return Ok(());
+    }
+    loop {
+        match fallocate(file, FallocateFlags::empty(), 0, length) {
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => return file.set_len(length),
+            result => return result.map_err(io::Error::from),
+        }
+    }
+}
+
+struct RealFile {
+    file: File,
+}
+
+impl DiskFile for RealFile {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn set_length(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)
+    }
+}
