@@ -1,0 +1,161 @@
+//! Which spans are the same: a span is (span id, kind, content).
+
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hasher};
+
+use clew_model::{Attribute, Span, SpanId, Value};
+
+/// Leaves out spans that are there already, keeping the copy that was received first.
+///
+/// Content is everything but the time of receipt; floating-point values are the same when their bits are.
+pub fn distinct(mut spans: Vec<Span>) -> Vec<Span> {
+    // The stable sort makes the first copy the earliest received; what remains equal after it is the same in all fields.
+    spans.sort_by_key(|span| span.received_unix_nanos);
+    let kept = distinct_indices(&spans);
+    if kept.len() < spans.len() {
+        let mut kept = kept.into_iter().peekable();
+        let mut position = 0;
+        spans.retain(|_| {
+            let keep = kept.next_if_eq(&position).is_some();
+            position += 1;
+            keep
+        });
+    }
+    spans
+}
+
+/// The positions, rising, of the first copy of each span.
+pub(crate) fn distinct_indices(spans: &[Span]) -> Vec<usize> {
+    let mut counts: HashMap<SpanId, u32> = HashMap::with_capacity(spans.len());
+    for span in spans {
+        *counts.entry(span.span_id).or_default() += 1;
+    }
+    let mut seen = HashSet::new();
+    (0..spans.len())
+        .filter(|index| counts[&spans[*index].span_id] == 1 || seen.insert(fingerprint(&spans[*index])))
+        .collect()
+}
+
+/// The spans in [`canonical`] order.
+pub(crate) fn sorted(spans: Vec<Span>) -> Vec<Span> {
+    let fingerprints: Vec<OnceCell<(u64, u64)>> = vec![OnceCell::new(); spans.len()];
+    let mut order: Vec<usize> = (0..spans.len()).collect();
+    order.sort_unstable_by(|left, right| {
+        let print = |index: &usize| *fingerprints[*index].get_or_init(|| fingerprint(&spans[*index]));
+        by_fields(&spans[*left], &spans[*right]).then_with(|| print(left).cmp(&print(right)))
+    });
+    reordered(spans, &order)
+}
+
+/// The spans in another order, which names each once.
+pub(crate) fn reordered(spans: Vec<Span>, order: &[usize]) -> Vec<Span> {
+    let mut taken: Vec<Option<Span>> = spans.into_iter().map(Some).collect();
+    order.iter().filter_map(|index| taken[*index].take()).collect()
+}
+
+/// The order in which spans are looked at wherever an order is needed: by start and span id, then by all the rest, so
+/// that no two different spans are equal.
+pub(crate) fn canonical(left: &Span, right: &Span) -> Ordering {
+    by_fields(left, right).then_with(|| fingerprint(left).cmp(&fingerprint(right)))
+}
+
+fn by_fields(left: &Span, right: &Span) -> Ordering {
+    let key = |span: &Span| (span.start_unix_nanos, span.span_id, span.kind, span.duration_nanos, span.parent_span_id);
+    key(left).cmp(&key(right)).then_with(|| left.name.cmp(&right.name))
+}
+
+/// 128 bits of everything but the time of receipt.
+fn fingerprint(span: &Span) -> (u64, u64) {
+    let mut bytes = Vec::with_capacity(512);
+    let text = |bytes: &mut Vec<u8>, text: &str| {
+        bytes.extend((text.len() as u64).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    };
+    bytes.extend(span.trace_id.0);
+    bytes.extend(span.span_id.0);
+    bytes.push(u8::from(span.parent_span_id.is_some()));
+    bytes.extend(span.parent_span_id.unwrap_or_default().0);
+    text(&mut bytes, &span.trace_state);
+    bytes.extend(span.flags.to_le_bytes());
+    text(&mut bytes, &span.name);
+    bytes.extend([span.kind as u8, span.status.code as u8]);
+    bytes.extend(span.start_unix_nanos.to_le_bytes());
+    bytes.extend(span.duration_nanos.to_le_bytes());
+    text(&mut bytes, &span.status.message);
+    attributes(&mut bytes, &span.attributes, span.dropped_attributes_count);
+    bytes.extend((span.events.len() as u64).to_le_bytes());
+    for event in &span.events {
+        bytes.extend(event.time_unix_nanos.to_le_bytes());
+        text(&mut bytes, &event.name);
+        attributes(&mut bytes, &event.attributes, event.dropped_attributes_count);
+    }
+    bytes.extend((span.links.len() as u64).to_le_bytes());
+    for link in &span.links {
+        bytes.extend(link.trace_id.0);
+        bytes.extend(link.span_id.0);
+        text(&mut bytes, &link.trace_state);
+        attributes(&mut bytes, &link.attributes, link.dropped_attributes_count);
+        bytes.extend(link.flags.to_le_bytes());
+    }
+    bytes.extend(span.dropped_events_count.to_le_bytes());
+    bytes.extend(span.dropped_links_count.to_le_bytes());
+    attributes(&mut bytes, &span.resource.attributes, span.resource.dropped_attributes_count);
+    text(&mut bytes, &span.resource.schema_url);
+    text(&mut bytes, &span.scope.name);
+    text(&mut bytes, &span.scope.version);
+    attributes(&mut bytes, &span.scope.attributes, span.scope.dropped_attributes_count);
+    text(&mut bytes, &span.scope.schema_url);
+    bytes.extend(span.notes.0.to_le_bytes());
+    (hash(0, &bytes), hash(1, &bytes))
+}
+
+fn hash(seed: u8, bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u8(seed);
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+fn attributes(bytes: &mut Vec<u8>, attributes: &[Attribute], dropped_count: u32) {
+    bytes.extend(dropped_count.to_le_bytes());
+    entries(bytes, attributes);
+}
+
+fn entries(bytes: &mut Vec<u8>, attributes: &[Attribute]) {
+    bytes.extend((attributes.len() as u64).to_le_bytes());
+    for attribute in attributes {
+        bytes.extend((attribute.key.len() as u64).to_le_bytes());
+        bytes.extend(attribute.key.as_bytes());
+        value(bytes, &attribute.value);
+    }
+}
+
+/// Recurses as deep as a `Value` does, which is bounded where values are read.
+fn value(bytes: &mut Vec<u8>, of: &Value) {
+    match of {
+        Value::Empty => bytes.push(0),
+        Value::String(text) => tagged(bytes, 1, text.as_bytes()),
+        Value::Bool(truth) => tagged(bytes, 2, &[u8::from(*truth)]),
+        Value::Int(number) => tagged(bytes, 3, &number.to_le_bytes()),
+        Value::Double(number) => tagged(bytes, 4, &number.to_bits().to_le_bytes()),
+        Value::Bytes(content) => tagged(bytes, 5, content),
+        Value::Array(values) => {
+            tagged(bytes, 6, &(values.len() as u64).to_le_bytes());
+            for inner in values {
+                value(bytes, inner);
+            }
+        }
+        Value::Map(inner) => {
+            bytes.push(7);
+            entries(bytes, inner);
+        }
+    }
+}
+
+fn tagged(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
+    bytes.push(tag);
+    bytes.extend((content.len() as u64).to_le_bytes());
+    bytes.extend(content);
+}
