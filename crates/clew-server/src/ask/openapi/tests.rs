@@ -1,0 +1,61 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::*;
+use crate::ask::question;
+
+fn described() -> Value {
+    serde_json::to_value(api()).unwrap()
+}
+
+#[test]
+fn every_native_route_is_described() {
+    // A router shows its paths in its debug form alone.
+    let routes = format!("{:?}", crate::ask::routes());
+    let served: BTreeSet<&str> = routes.split('"').filter(|text| text.starts_with('/')).collect();
+    assert!(served.contains("/v1/traces/search") && served.contains("/jaeger/api/services"), "{served:?}");
+    let described = described();
+    let paths = described["paths"].as_object().unwrap();
+    for path in served.iter().filter(|path| path.starts_with("/v1/")) {
+        assert!(paths.contains_key(*path), "{path} is served and not described");
+        assert!(paths[*path]["get"]["responses"]["200"].is_object(), "{path}");
+    }
+    for path in paths.keys().filter(|path| paths[*path]["get"]["tags"][0] == "ask") {
+        assert!(served.contains(path.as_str()), "{path} is described and not served");
+    }
+}
+
+#[test]
+fn every_parameter_of_a_search_is_described() {
+    let described = described();
+    let parameters = described["paths"]["/v1/traces/search"]["get"]["parameters"].as_array().unwrap();
+    let names: BTreeSet<&str> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    let known: BTreeSet<&str> = question::PARAMETERS.into_iter().chain(["attr.KEY"]).collect();
+    assert_eq!(names, known);
+    for parameter in parameters {
+        assert_eq!((&parameter["in"], &parameter["required"]), (&"query".into(), &false.into()), "{parameter}");
+        assert!(parameter["description"].as_str().is_some_and(|text| !text.is_empty()), "{parameter}");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_refusals_are_problems() {
+    let described = described();
+    let mut values = vec![&described];
+    let mut references = 0;
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Object(members) => values.extend(members.values()),
+            Value::Array(items) => values.extend(items),
+            _ => {}
+        }
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+            assert!(described.pointer(reference.trim_start_matches('#')).is_some(), "{reference} leads nowhere");
+            references += 1;
+        }
+    }
+    assert!(references > 20, "{references}");
+    let refusal = &described["paths"]["/v1/services"]["get"]["responses"]["400"]["content"];
+    assert_eq!(refusal["application/problem+json"]["schema"]["$ref"], "#/components/schemas/Problem");
+}

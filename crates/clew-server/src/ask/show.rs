@@ -1,0 +1,258 @@
+//! From spans and what the analysis says of them to the shapes of the native API.
+
+use std::collections::HashSet;
+
+use clew_analysis::{AsyncTail, Bottleneck, Explained, Gap, Segment, SegmentKind, Skew, SkewEvidence, Summary, Thread};
+use clew_model::scan::Incomplete;
+use clew_model::{Event, Link, Resource, Scope, Span, SpanId};
+
+use super::shape::{
+    BottleneckShape, EventShape, GapShape, LinkShape, ResourceShape, RootShape, ScopeShape, SegmentShape, Skeleton,
+    SkeletonSpans, SkewShape, SpanShape, StateShape, SummaryShape, TailShape, ThreadShape, TraceAnswer, attributes,
+};
+use super::table::{Table, Words};
+use super::when::to_rfc3339;
+
+/// The whole trace; with `only`, the details of those spans alone.
+pub(crate) fn trace(
+    explained: &Explained,
+    incomplete: Option<&Incomplete>,
+    is_corrected: bool,
+    only: Option<&HashSet<SpanId>>,
+) -> TraceAnswer {
+    let (mut resources, mut scopes) = (Table::new(), Table::new());
+    let is_shown = |span: &Span| only.is_none_or(|only| only.contains(&span.span_id));
+    let shown = explained.spans.iter().enumerate().filter(|(_, span)| is_shown(span));
+    let spans = shown.map(|(index, span)| {
+        let (resource, scope) = (resources.position(&span.resource), scopes.position(&span.scope));
+        SpanShape { resource, scope, ..self::span(explained, index) }
+    });
+    let spans = spans.collect();
+    let summary = summary(&explained.summary, incomplete);
+    TraceAnswer {
+        trace_id: summary.trace_id.clone(),
+        state: summary.state.clone(),
+        thread: thread(explained),
+        resources: resources.distinct.into_iter().map(resource).collect(),
+        scopes: scopes.distinct.into_iter().map(scope).collect(),
+        spans,
+        skews: explained.skews.iter().map(skew).collect(),
+        clock: if is_corrected { "corrected" } else { "sent" }.to_owned(),
+        error_origin: explained.error_origin.map(position),
+        duplicate_count: explained.duplicate_count as u64,
+        summary,
+    }
+}
+
+/// The trace in columns.
+pub(crate) fn skeleton(explained: &Explained, incomplete: Option<&Incomplete>) -> Skeleton {
+    let (mut services, mut names) = (Words::default(), Words::default());
+    let start = explained.spans.iter().map(|span| span.start_unix_nanos).min().unwrap_or_default();
+    let mut columns = SkeletonSpans::default();
+    for (index, span) in explained.spans.iter().enumerate() {
+        let node = &explained.tree.nodes[index];
+        columns.ids.push_str(&span.span_id.to_string());
+        columns.parents.push(node.parent.map_or(-1, |parent| parent as i64));
+        columns.starts.push(span.start_unix_nanos - start);
+        columns.durations.push(span.duration_nanos);
+        columns.selfs.push(explained.self_nanos[index]);
+        columns.services.push(services.position(span.service()));
+        columns.names.push(names.position(&span.name));
+        columns.kinds.push(span.kind as u8);
+        columns.errors.extend(span.is_error().then(|| position(index)));
+        let is_marked = node.marks.0 != 0 || !span.notes.is_empty();
+        columns.marked.extend(is_marked.then(|| position(index)));
+    }
+    let summary = summary(&explained.summary, incomplete);
+    Skeleton {
+        trace_id: summary.trace_id.clone(),
+        state: summary.state.clone(),
+        thread: thread(explained),
+        start: to_rfc3339(start),
+        services: services.into_texts(),
+        names: names.into_texts(),
+        kinds: clew_model::Kind::ALL.map(|kind| kind.as_str().to_owned()).to_vec(),
+        spans: columns,
+        summary,
+    }
+}
+
+/// A trace in a few figures.
+pub(crate) fn summary(summary: &Summary, incomplete: Option<&Incomplete>) -> SummaryShape {
+    let root = summary.root.as_ref().map(|root| RootShape {
+        service: root.service.clone(),
+        operation: root.operation.clone(),
+        span_id: root.span_id,
+    });
+    SummaryShape {
+        trace_id: summary.trace_id.to_string(),
+        root,
+        start: to_rfc3339(summary.start_unix_nanos),
+        duration_nanos: summary.duration_nanos,
+        span_count: summary.span_count as u64,
+        error_count: summary.error_count as u64,
+        services: summary.services.clone(),
+        state: StateShape {
+            root_seen: summary.root_seen,
+            incomplete: incomplete.cloned().map(Into::into),
+            ..StateShape::default()
+        },
+        matched: None,
+    }
+}
+
+/// The span at `index`, its resource and scope aside.
+fn span(explained: &Explained, index: usize) -> SpanShape {
+    let (span, node) = (&explained.spans[index], &explained.tree.nodes[index]);
+    SpanShape {
+        span_id: span.span_id,
+        parent_span_id: span.parent_span_id,
+        parent: node.parent.map(position),
+        depth: position(node.depth),
+        service: span.service().to_owned(),
+        name: span.name.clone(),
+        kind: span.kind.as_str().to_owned(),
+        start: to_rfc3339(span.start_unix_nanos),
+        duration_nanos: span.duration_nanos,
+        self_nanos: explained.self_nanos[index],
+        status: span.status.code.as_str().to_owned(),
+        status_message: span.status.message.clone(),
+        error: span.is_error(),
+        marks: node.marks.names().map(str::to_owned).collect(),
+        notes: span.notes.names().map(str::to_owned).collect(),
+        resource: 0,
+        scope: 0,
+        attributes: attributes(&span.attributes),
+        events: span.events.iter().map(event).collect(),
+        links: span.links.iter().map(link).collect(),
+        trace_state: span.trace_state.clone(),
+        flags: span.flags,
+        dropped_attributes_count: span.dropped_attributes_count,
+        dropped_events_count: span.dropped_events_count,
+        dropped_links_count: span.dropped_links_count,
+    }
+}
+
+fn event(event: &Event) -> EventShape {
+    EventShape {
+        time: to_rfc3339(event.time_unix_nanos),
+        name: event.name.clone(),
+        attributes: attributes(&event.attributes),
+        dropped_attributes_count: event.dropped_attributes_count,
+    }
+}
+
+fn link(link: &Link) -> LinkShape {
+    LinkShape {
+        trace_id: link.trace_id.to_string(),
+        span_id: link.span_id,
+        trace_state: link.trace_state.clone(),
+        flags: link.flags,
+        attributes: attributes(&link.attributes),
+        dropped_attributes_count: link.dropped_attributes_count,
+    }
+}
+
+fn resource(resource: &Resource) -> ResourceShape {
+    ResourceShape {
+        service: resource.service().to_owned(),
+        attributes: attributes(&resource.attributes),
+        schema_url: resource.schema_url.clone(),
+        dropped_attributes_count: resource.dropped_attributes_count,
+    }
+}
+
+fn scope(scope: &Scope) -> ScopeShape {
+    ScopeShape {
+        name: scope.name.clone(),
+        version: scope.version.clone(),
+        attributes: attributes(&scope.attributes),
+        schema_url: scope.schema_url.clone(),
+        dropped_attributes_count: scope.dropped_attributes_count,
+    }
+}
+
+fn thread(explained: &Explained) -> ThreadShape {
+    let thread: &Thread = &explained.thread;
+    ThreadShape {
+        sentence: thread.sentence.clone(),
+        start: to_rfc3339(thread.from_unix_nanos),
+        total_nanos: thread.total_nanos,
+        segments: thread.segments.iter().map(segment).collect(),
+        bottleneck: thread.bottleneck.as_ref().map(bottleneck),
+        gaps: gaps(explained, &thread.gaps),
+        async_tail: thread.async_tail.as_ref().map(|tail| async_tail(explained, tail)),
+    }
+}
+
+fn async_tail(explained: &Explained, tail: &AsyncTail) -> TailShape {
+    TailShape {
+        start: to_rfc3339(tail.from_unix_nanos),
+        total_nanos: tail.total_nanos,
+        segments: tail.segments.iter().map(segment).collect(),
+        bottleneck: tail.bottleneck.as_ref().map(bottleneck),
+        gaps: gaps(explained, &tail.gaps),
+    }
+}
+
+fn segment(segment: &Segment) -> SegmentShape {
+    SegmentShape {
+        span: segment.span.map(position),
+        span_id: segment.span_id,
+        from_nanos: segment.from_nanos,
+        to_nanos: segment.to_nanos,
+        kind: kind(segment.kind).to_owned(),
+    }
+}
+
+fn bottleneck(bottleneck: &Bottleneck) -> BottleneckShape {
+    BottleneckShape {
+        kind: kind(bottleneck.kind).to_owned(),
+        span: bottleneck.span.map(position),
+        span_id: bottleneck.span_id,
+        span_count: bottleneck.span_count as u64,
+        nanos: bottleneck.nanos,
+        share: bottleneck.share,
+    }
+}
+
+fn gaps(explained: &Explained, gaps: &[Gap]) -> Vec<GapShape> {
+    let id = |index: Option<usize>| index.map(|index| explained.spans[index].span_id);
+    let shape = |gap: &Gap| GapShape {
+        span: gap.span.map(position),
+        span_id: gap.span_id,
+        before_span_id: id(gap.before),
+        after_span_id: id(gap.after),
+        from_nanos: gap.from_nanos,
+        to_nanos: gap.to_nanos,
+    };
+    gaps.iter().map(shape).collect()
+}
+
+fn skew(skew: &Skew) -> SkewShape {
+    let evidence = match skew.evidence {
+        SkewEvidence::Containment => "containment",
+        SkewEvidence::Order => "order",
+    };
+    SkewShape {
+        reference: skew.reference.clone(),
+        instance: skew.instance.clone(),
+        offset_nanos: skew.offset_nanos,
+        edge_count: skew.edge_count as u64,
+        evidence: evidence.to_owned(),
+        corrected: skew.is_corrected,
+    }
+}
+
+fn kind(kind: SegmentKind) -> &'static str {
+    match kind {
+        SegmentKind::SelfTime => "self",
+        SegmentKind::Gap => "gap",
+        SegmentKind::Wait => "wait",
+    }
+}
+
+/// A trace that fits into memory has fewer than 2^32 spans.
+fn position(index: usize) -> u32 {
+    index as u32
+}

@@ -1,0 +1,119 @@
+//! The `/metrics` page: every family of clew's own figures, with its help and unit.
+
+use clew_model::{Notes, RefuseReason, RejectReason};
+use clew_store::StoreFigures;
+
+use super::page::Page;
+use super::process::Process;
+use super::{Counter, Figures, Misdirected, OTHER_SIGNALS, TenantFigures};
+use crate::app::App;
+
+/// The media type of the page.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The page as of now.
+pub fn render(app: &App) -> String {
+    let mut page = Page::default();
+    tenants(&mut page, &app.figures);
+    requests(&mut page, app);
+    store(&mut page, &app.store.figures());
+    process(&mut page, app);
+    page.finish()
+}
+
+fn tenants(page: &mut Page, figures: &Figures) {
+    let tenants = figures.labelled_tenants();
+    let mut received = page.counter("clew_spans_received_total", "Spans stored: synced to disk and visible.");
+    for (tenant, figures) in &tenants {
+        received.sample(&[("tenant", tenant)], figures.received.get());
+    }
+    let rejected = RejectReason::ALL.map(RejectReason::as_str);
+    let refused = RefuseReason::ALL.map(RefuseReason::as_str);
+    let help = "Spans of accepted requests that were not kept, as the sender was told.";
+    by_reason(page, "clew_spans_rejected_total", help, &tenants, &rejected, |figures| &figures.rejected);
+    let help = "Requests refused as a whole, as the sender was told.";
+    by_reason(page, "clew_requests_refused_total", help, &tenants, &refused, |figures| &figures.refused_requests);
+    let help = "Spans of refused requests, as far as they could be counted.";
+    by_reason(page, "clew_spans_refused_total", help, &tenants, &refused, |figures| &figures.refused_spans);
+}
+
+fn by_reason<const N: usize>(
+    page: &mut Page,
+    name: &'static str,
+    help: &str,
+    tenants: &[(String, std::sync::Arc<TenantFigures>)],
+    reasons: &[&str; N],
+    counters: impl Fn(&TenantFigures) -> &[Counter; N],
+) {
+    let mut family = page.counter(name, help);
+    for (tenant, figures) in tenants {
+        for (reason, counter) in reasons.iter().zip(counters(figures)) {
+            family.sample(&[("tenant", tenant), ("reason", reason)], counter.get());
+        }
+    }
+}
+
+fn requests(page: &mut Page, app: &App) {
+    let figures = &app.figures;
+    let mut notes = page.counter("clew_span_notes_total", "Stored spans that were mended, by how.");
+    for ((_, note), counter) in Notes::NAMES.iter().zip(&figures.notes) {
+        notes.sample(&[("note", note)], counter.get());
+    }
+    let help = "Requests that reached no operation: unknown path, wrong method, foreign host, unknown gRPC service.";
+    let mut misdirected = page.counter("clew_requests_misdirected_total", help);
+    for (reason, counter) in Misdirected::ALL.iter().zip(&figures.misdirected) {
+        misdirected.sample(&[("reason", reason.as_str())], counter.get());
+    }
+    let help = "Metric points, log records and profiles turned away: clew keeps traces.";
+    let mut turned_away = page.counter("clew_other_signal_items_rejected_total", help);
+    for (signal, counter) in OTHER_SIGNALS.iter().zip(&figures.other_signals) {
+        turned_away.sample(&[("signal", signal)], counter.get());
+    }
+    let help = "Bytes of requests being received or made durable.";
+    page.gauge("clew_in_flight_bytes", help).value(app.in_flight.bytes());
+    let help = "Bound of clew_in_flight_bytes.";
+    page.gauge("clew_in_flight_limit_bytes", help).value(app.config.in_flight_bytes);
+    let help = "From the last byte of a request to its acknowledgement.";
+    page.histogram("clew_ack_seconds", help, &figures.ack.read());
+    page.histogram("clew_search_seconds", "Time of a search.", &figures.search.read());
+    page.histogram("clew_fetch_seconds", "Time of fetching and explaining one trace.", &figures.fetch.read());
+}
+
+fn store(page: &mut Page, store: &StoreFigures) {
+    page.histogram("clew_log_sync_seconds", "Time of one sync of the log to disk.", &store.sync_seconds);
+    let help = "From a batch's offer to the store until it is durable and visible.";
+    page.histogram("clew_log_commit_seconds", help, &store.ack_seconds);
+    page.counter("clew_log_syncs_total", "Group commits: successful syncs of the log.").value(store.syncs);
+    page.counter("clew_log_written_bytes_total", "Bytes written to the log.").value(store.log_written_bytes);
+    page.gauge("clew_log_bytes", "Bytes of frames in the log.").value(store.log_bytes);
+    page.gauge("clew_log_segments", "Segment files of the log.").value(store.segments);
+    page.gauge("clew_queue_batches", "Batches offered to the store and not yet answered.").value(store.queue_batches);
+    page.gauge("clew_queue_bytes", "Bytes of batches offered and not yet answered.").value(store.queue_bytes);
+    page.counter("clew_batches_stored_total", "Batches stored.").value(store.stored_batches);
+    let help = "Batches that had been stored before and were acknowledged again.";
+    page.counter("clew_batches_repeated_total", help).value(store.repeated_batches);
+    page.counter("clew_batches_refused_total", "Batches that the store refused.").value(store.refused_batches);
+    page.gauge("clew_live_bytes", "Memory of live spans.").value(store.live_bytes);
+    page.gauge("clew_live_spans", "Live spans.").value(store.live_spans);
+    page.gauge("clew_live_traces", "Live traces.").value(store.live_traces);
+    page.gauge("clew_replay_spans", "Spans that the replay at the start brought back.").value(store.replay_spans);
+    page.gauge("clew_replay_seconds", "Time of the replay at the start.").value(store.replay_seconds);
+    page.gauge("clew_log_torn_bytes", "Bytes of a torn tail cut off at the start.").value(store.torn_bytes);
+    page.gauge("clew_log_corrupt_ranges", "Damaged ranges of the log.").value(store.corrupt_ranges);
+    page.gauge("clew_log_corrupt_bytes", "Bytes in damaged ranges of the log.").value(store.corrupt_bytes);
+}
+
+fn process(page: &mut Page, app: &App) {
+    if let Some(process) = Process::read() {
+        let help = "Resident memory of the process.";
+        page.gauge("process_resident_memory_bytes", help).value(process.resident_bytes);
+        let help = "User and system time of the process.";
+        page.counter("process_cpu_seconds_total", help).value(process.cpu_seconds);
+    }
+    let started_seconds = app.started_unix_nanos as f64 / 1e9;
+    page.gauge("process_start_time_seconds", "When the server started, in unix time.").value(started_seconds);
+    let uptime_nanos = app.clock.unix_nanos().saturating_sub(app.started_unix_nanos);
+    page.gauge("clew_uptime_seconds", "Time since the server started.").value(uptime_nanos as f64 / 1e9);
+    let mut build = page.gauge("clew_build_info", "Always 1; the version is in the label.");
+    build.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+}

@@ -1,0 +1,99 @@
+//! Receive and admit: OTLP in, over HTTP and gRPC.
+//!
+//! Owns the way of an export request from its first byte to its answer: bytes in flight, reading, decompression,
+//! admission, tenants and quotas, the offer to the store, and the words of every answer.
+//!
+//! Invariants: a span of a request that was answered with success is durable and visible, or counted in that answer's
+//! partial success; a refused request left nothing behind; both are counted by tenant and reason.
+//!
+//! Read in this order: `signal`, `http`, `grpc`, `body`, `in_flight`, `inflate`, `spans`, `refusal`, `answer`,
+//! `other_signals`, `proto`. It does not know how spans are read (clew-wire) or kept (clew-store).
+
+mod answer;
+mod body;
+mod grpc;
+mod http;
+mod in_flight;
+mod inflate;
+mod other_signals;
+mod proto;
+mod refusal;
+mod signal;
+mod spans;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use bytes::Bytes;
+use clew_model::Tenant;
+use clew_store::Encoding;
+
+use self::answer::PartialSuccess;
+use self::refusal::Refusal;
+use self::signal::{Signal, Syntax};
+use crate::app::App;
+use crate::figures::TenantFigures;
+use crate::problem::Problem;
+use crate::tenants::TenantProblem;
+
+pub(crate) use grpc::{call as grpc_call, is_grpc};
+pub use in_flight::{Full, Hold, InFlight};
+
+/// Bodies that may become larger than this are inflated and admitted on a thread of their own.
+const HEAVY_BYTES: usize = 256 * 1024;
+
+/// The doors for OTLP over HTTP.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Signal::ALL.into_iter().fold(Router::new(), |router, signal| {
+        let export = move |State(app): State<Arc<App>>, request: Request| async move {
+            // On a task of its own, so that a request that was received is counted even if its sender leaves.
+            let answer = tokio::spawn(http::export(app, signal, request)).await;
+            answer.unwrap_or_else(|_| failed())
+        };
+        router.route(signal.path(), post(export))
+    })
+}
+
+fn failed() -> Response {
+    Problem::new(::http::StatusCode::INTERNAL_SERVER_ERROR, "the request could not be processed").into_response()
+}
+
+/// A request that was read, whatever protocol brought it.
+struct Envelope {
+    signal: Signal,
+    syntax: Syntax,
+    /// By token or header.
+    tenant: Option<Tenant>,
+    encoding: Encoding,
+    /// As received.
+    body: Bytes,
+    hold: Hold,
+    /// When its last byte had come, by the monotonic clock.
+    complete_nanos: u64,
+}
+
+async fn take(app: &Arc<App>, mut envelope: Envelope) -> Result<PartialSuccess, Refusal> {
+    let request_bytes = app.config.request_bytes;
+    let expected = inflate::expected_bytes(envelope.encoding, &envelope.body, request_bytes);
+    if envelope.encoding != Encoding::Identity {
+        envelope.hold.grow_to(envelope.body.len() + expected).await?;
+    }
+    if envelope.signal == Signal::Traces {
+        return spans::store(app, envelope, expected > HEAVY_BYTES).await;
+    }
+    let body = inflate::inflate(envelope.encoding, &envelope.body, request_bytes, &mut envelope.hold)?;
+    let partial = other_signals::turn_away(envelope.signal, envelope.syntax, &body)?;
+    app.figures.turn_away(envelope.signal as usize - 1, partial.rejected);
+    Ok(partial)
+}
+
+fn figures_of(app: &App, tenant: &Result<Option<Tenant>, TenantProblem>) -> Arc<TenantFigures> {
+    match tenant {
+        Ok(Some(tenant)) => app.figures.tenant(tenant),
+        Ok(None) => app.figures.tenant(&Tenant::default()),
+        Err(_) => app.figures.unknown_tenant(),
+    }
+}

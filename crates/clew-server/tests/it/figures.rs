@@ -1,0 +1,117 @@
+//! `/metrics`: the names are a promise, and the page is one that Prometheus reads.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::server::Server;
+use crate::wire::{Way, export, get, span};
+
+/// Every family and its type.
+const FAMILIES: &str = "\
+clew_ack_seconds histogram
+clew_batches_refused_total counter
+clew_batches_repeated_total counter
+clew_batches_stored_total counter
+clew_build_info gauge
+clew_fetch_seconds histogram
+clew_in_flight_bytes gauge
+clew_in_flight_limit_bytes gauge
+clew_live_bytes gauge
+clew_live_spans gauge
+clew_live_traces gauge
+clew_log_bytes gauge
+clew_log_commit_seconds histogram
+clew_log_corrupt_bytes gauge
+clew_log_corrupt_ranges gauge
+clew_log_segments gauge
+clew_log_sync_seconds histogram
+clew_log_syncs_total counter
+clew_log_torn_bytes gauge
+clew_log_written_bytes_total counter
+clew_other_signal_items_rejected_total counter
+clew_queue_batches gauge
+clew_queue_bytes gauge
+clew_replay_seconds gauge
+clew_replay_spans gauge
+clew_requests_misdirected_total counter
+clew_requests_refused_total counter
+clew_search_seconds histogram
+clew_span_notes_total counter
+clew_spans_received_total counter
+clew_spans_refused_total counter
+clew_spans_rejected_total counter
+clew_uptime_seconds gauge
+process_cpu_seconds_total counter
+process_resident_memory_bytes gauge
+process_start_time_seconds gauge
+";
+
+async fn page(server: &Server) -> String {
+    let answer = get(server.address, "/metrics").await;
+    assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    answer.text()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_names_are_a_promise() {
+    let server = Server::start().await;
+    let page = page(&server).await;
+    let mut families: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    families.sort_unstable();
+    assert_eq!(families.join("\n") + "\n", FAMILIES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_well_formed() {
+    let server = Server::start().await;
+    Way::Protobuf.send(server.address, &export("shop", vec![span(1, "s")])).await.partial_success();
+    let page = page(&server).await;
+    let (mut helped, mut types, mut seen) = (HashSet::new(), HashMap::new(), HashSet::new());
+    let mut open = "";
+    for line in page.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, text) = help.split_once(' ').unwrap();
+            assert!(text.ends_with('.') && helped.insert(name), "{line}");
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert!(helped.contains(name) && types.insert(name, kind).is_none(), "{line}");
+            open = name;
+        } else {
+            let (sample, value) = line.rsplit_once(' ').unwrap();
+            assert!(seen.insert(sample), "twice: {line}");
+            assert!(value.parse::<f64>().is_ok_and(|value| value >= 0.0), "{line}");
+            let name = sample.split('{').next().unwrap();
+            let suffixes = if types[open] == "histogram" { &["_bucket", "_sum", "_count"][..] } else { &[""] };
+            assert!(suffixes.iter().any(|suffix| name == format!("{open}{suffix}")), "{line} under {open}");
+            assert_eq!(name.ends_with("_total"), types[open] == "counter", "{line}");
+            check_labels(sample);
+        }
+    }
+    for (name, kind) in types {
+        assert!(kind != "histogram" || name.ends_with("_seconds"), "{name} has no unit");
+    }
+}
+
+fn check_labels(sample: &str) {
+    let Some((_, labels)) = sample.split_once('{') else { return };
+    let labels = labels.strip_suffix('}').unwrap();
+    for label in labels.split("\",") {
+        let (name, value) = label.split_once("=\"").unwrap();
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{sample}");
+        let value = value.strip_suffix('"').unwrap_or(value);
+        assert!(!value.contains(['"', '\n']), "{sample}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_move_with_what_happens() {
+    let server = Server::start().await;
+    let spans = (0..25).map(|number| span(number, "s")).collect();
+    Way::Grpc.send(server.address, &export("shop", spans)).await.partial_success();
+    let figures = server.figures().await;
+    assert_eq!(figures["clew_spans_received_total{tenant=\"default\"}"], 25.0);
+    assert_eq!(figures["clew_ack_seconds_count"], 1.0);
+    assert!(figures["clew_log_syncs_total"] >= 1.0 && figures["clew_log_sync_seconds_count"] >= 1.0);
+    assert_eq!((figures["clew_live_spans"], figures["clew_live_traces"]), (25.0, 25.0));
+    assert!(figures["clew_log_bytes"] > 0.0 && figures["clew_live_bytes"] > 0.0);
+    assert_eq!((figures["clew_in_flight_bytes"], figures["clew_queue_bytes"]), (0.0, 0.0));
+}

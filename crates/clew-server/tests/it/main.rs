@@ -1,0 +1,18 @@
+//! A real server with a real store, spoken to over real connections.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "an integration test is an edge: it measures time; its senders and readers may panic; counts are whole"
+)]
+
+mod accounting;
+mod bad_spans;
+mod doors;
+mod figures;
+mod limits;
+mod refusals;
+mod server;
+mod signals;
+mod tenants;
+mod wire;

@@ -1,0 +1,238 @@
+//! The log against power cuts at every effect: L1 an acknowledged batch survives any crash, L2 replay is idempotent.
+
+use std::collections::BTreeSet;
+
+use clew_model::scan::SpanSource;
+use clew_model::{SpanId, Tenant, TraceId};
+use clew_sim::crash::{Life, Script, config};
+use clew_sim::seed::Seed;
+use clew_store::log::Event;
+use clew_store::port::{Crash, Effect, Fault, FaultyDisk, Kept, MemoryDisk};
+use clew_store::{Outcome, check};
+use clew_wire::otlp;
+
+const SEED: u64 = 3;
+const FLUSHES: usize = 70;
+
+const CRASHES: [Crash; 9] = [
+    Crash { bytes: Kept::Nothing, names: false },
+    Crash { bytes: Kept::Nothing, names: true },
+    Crash { bytes: Kept::All, names: false },
+    Crash { bytes: Kept::All, names: true },
+    Crash { bytes: Kept::Prefix(1), names: true },
+    Crash { bytes: Kept::Prefix(100), names: true },
+    Crash { bytes: Kept::Prefix(250), names: false },
+    Crash { bytes: Kept::Sectors(0xaaaa_5555_f0f0_3333), names: true },
+    Crash { bytes: Kept::Sectors(0xffff_ffff_ffff_fffe), names: true },
+];
+
+/// The life of the script until the disk dies at an effect.
+fn live_until(script: &Script, effect: usize) -> (FaultyDisk, Life) {
+    let disk = FaultyDisk::new(MemoryDisk::new());
+    disk.fail_at(effect, Fault::Crash);
+    let mut life = Life::boot(&disk, &config()).expect("an empty disk");
+    life.run(script, &disk);
+    (disk, life)
+}
+
+/// Whether what was found is what was promised; the error says what is not.
+fn judge(life: &Life, acknowledged: &BTreeSet<u128>, script: &Script) -> Result<(), String> {
+    if !life.recovered.damage.is_empty() {
+        return Err(format!("damage where only a crash was: {:?}", life.recovered.damage));
+    }
+    for hash in acknowledged {
+        if life.replayed.get(hash) != Some(&1) {
+            return Err(format!("acknowledged batch {hash} is there {:?} times", life.replayed.get(hash)));
+        }
+    }
+    if let Some((hash, times)) = life.replayed.iter().find(|(_, times)| **times != 1) {
+        return Err(format!("batch {hash} is there {times} times"));
+    }
+    let batches = life.replayed.keys().map(|hash| &script.batches[*hash as usize]);
+    let spans: u64 = batches.clone().map(|batch| u64::from(batch.span_count)).sum();
+    if life.live.span_count() != spans {
+        return Err(format!("{} spans are visible, not {spans}", life.live.span_count()));
+    }
+    let found = visible(life);
+    for batch in batches {
+        let sent = otlp::spans(&batch.body, &batch.limits, batch.received_unix_nanos, &[]).expect("a readable body");
+        if let Some(span) = sent.iter().find(|span| !found.contains(&(span.trace_id, span.span_id))) {
+            return Err(format!("span {:?} of batch {} is not visible", span.span_id, batch.body_hash));
+        }
+    }
+    Ok(())
+}
+
+/// The ids of all visible spans.
+fn visible(life: &Life) -> BTreeSet<(TraceId, SpanId)> {
+    use clew_model::scan::{ScanRequest, TimeRange};
+    let tenant = Tenant::default();
+    let request = ScanRequest { tenant: tenant.clone(), range: TimeRange::ALL, filters: Vec::new(), rows_per_trace: 0 };
+    let answer = life.live.scan(&request, &|| false).expect("a scan");
+    let ids: Vec<TraceId> = answer.matches.iter().map(|found| found.trace_id).collect();
+    let rows = life.live.rows(&tenant, &ids, &|| false).expect("rows");
+    rows.spans.iter().map(|span| (span.trace_id, span.span_id)).collect()
+}
+
+#[test]
+fn l1_every_acknowledged_span_survives_a_crash_at_every_effect() {
+    let script = Script::new(SEED, FLUSHES);
+    let (disk, whole) = live_until(&script, usize::MAX);
+    let effects = disk.effects();
+    let segments = effects.iter().filter(|effect| **effect == Effect::Rename).count();
+    assert!(effects.len() >= 200, "{} effects", effects.len());
+    assert!(segments >= 5, "{segments} segments");
+    assert_eq!(whole.acknowledged().collect::<BTreeSet<u128>>().len(), script.batches.len());
+
+    let mut cut = 0;
+    for (effect, what) in effects.iter().enumerate() {
+        let (disk, life) = live_until(&script, effect);
+        assert!(disk.is_dead(), "seed {SEED}, effect {effect}: the run is not the recorded one");
+        let acknowledged: BTreeSet<u128> = life.acknowledged().collect();
+        for crash in CRASHES {
+            let found = Life::boot(&disk.restart(crash), &config());
+            let verdict = found.map_err(|error| error.to_string()).and_then(|found| {
+                cut += u64::from(found.recovered.torn_bytes > 0);
+                judge(&found, &acknowledged, &script)
+            });
+            assert!(verdict.is_ok(), "seed {SEED}, effect {effect} {what:?}, {crash:?}: {verdict:?}");
+        }
+    }
+    assert!(cut > 100, "only {cut} torn tails: the crashes do not bite");
+}
+
+#[test]
+fn l2_after_a_crash_a_resend_stores_each_batch_once() {
+    let script = Script::new(SEED + 1, 25);
+    let (disk, _) = live_until(&script, usize::MAX);
+    for effect in 0..disk.effects().len() {
+        let (disk, _) = live_until(&script, effect);
+        let crash = CRASHES[effect % CRASHES.len()];
+        let place = format!("seed {}, effect {effect}, {crash:?}", SEED + 1);
+        let disk = disk.restart(crash);
+        let mut second = Life::boot(&disk, &config()).expect(&place);
+        for batch in &script.batches {
+            second.offer(batch);
+        }
+        second.step(Event::Stop);
+        second.step(Event::Idle);
+        assert_eq!(second.acknowledged().count(), script.batches.len(), "{place}");
+        assert!(
+            second.answers.iter().filter(|(_, outcome)| *outcome == Outcome::Repeated).count() >= second.replayed.len()
+        );
+        for _ in 0..2 {
+            let third = Life::boot(&disk.restart(CRASHES[0]), &config()).expect(&place);
+            let all = (0..script.batches.len() as u128).collect();
+            judge(&third, &all, &script).unwrap_or_else(|error| panic!("{place}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn l1_holds_when_the_recovery_crashes_too() {
+    let script = Script::new(SEED + 2, 20);
+    let (disk, _) = live_until(&script, usize::MAX);
+    let mut random = Seed::new(SEED + 2);
+    let mut second_crashes = 0;
+    for effect in 0..disk.effects().len() {
+        let (disk, life) = live_until(&script, effect);
+        let first = *random.pick(&CRASHES);
+        // The recovery's own effects, and those of the first groups after it.
+        for again in 0..12 {
+            let second = *random.pick(&CRASHES);
+            let place = format!("seed {}, effects {effect} and {again}, {first:?}, {second:?}", SEED + 2);
+            let disk = disk.restart(first);
+            disk.fail_at(again, Fault::Crash);
+            let mut acknowledged: BTreeSet<u128> = life.acknowledged().collect();
+            if let Ok(mut life) = Life::boot(&disk, &config()) {
+                judge(&life, &acknowledged, &script).unwrap_or_else(|error| panic!("{place}: {error}"));
+                life.run(&script, &disk);
+                acknowledged.extend(life.acknowledged());
+            }
+            second_crashes += u32::from(disk.is_dead());
+            let found = Life::boot(&disk.restart(second), &config()).expect(&place);
+            judge(&found, &acknowledged, &script).unwrap_or_else(|error| panic!("{place}: {error}"));
+        }
+    }
+    assert!(second_crashes > 500, "only {second_crashes} crashes of a recovery or of what followed it");
+}
+
+#[test]
+fn the_disk_full_at_any_effect_refuses_and_resumes() {
+    let script = Script::new(SEED + 3, 25);
+    let (disk, _) = live_until(&script, usize::MAX);
+    for (effect, what) in disk.effects().iter().enumerate() {
+        for written_bytes in [0, 700] {
+            let place = format!("seed {}, effect {effect} {what:?}, {written_bytes} bytes written", SEED + 3);
+            let disk = FaultyDisk::new(MemoryDisk::new());
+            disk.fail_at(effect, Fault::Full { written_bytes });
+            let config = clew_store::StoreConfig { disk_full_pause: std::time::Duration::ZERO, ..config() };
+            let mut life = Life::boot(&disk, &config).expect(&place);
+            life.run(&script, &disk);
+            // A write that finds no room is refused and the next one goes through; a sync or a name that fails poisons.
+            let acknowledged: BTreeSet<u128> = life.acknowledged().collect();
+            if matches!(what, Effect::Write(_) | Effect::Create) {
+                assert!(
+                    acknowledged.len() + 12 > script.batches.len(),
+                    "{place}: {} of {}",
+                    acknowledged.len(),
+                    script.batches.len()
+                );
+            }
+            for crash in CRASHES {
+                let found = Life::boot(&disk.restart(crash), &config).expect(&place);
+                judge(&found, &acknowledged, &script).unwrap_or_else(|error| panic!("{place}, {crash:?}: {error}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn l4_a_failed_sync_or_write_poisons_and_nothing_acknowledged_is_lost() {
+    let script = Script::new(SEED + 4, 25);
+    let (disk, _) = live_until(&script, usize::MAX);
+    for effect in 0..disk.effects().len() {
+        let disk = FaultyDisk::new(MemoryDisk::new());
+        disk.fail_at(effect, Fault::Broken);
+        let mut life = Life::boot(&disk, &config()).expect("an empty disk");
+        life.run(&script, &disk);
+        let poisoned = life
+            .answers
+            .iter()
+            .position(|(_, outcome)| *outcome == Outcome::Refused(clew_model::RefuseReason::LogFailed));
+        // The last effect may be a marker's: then nobody was refused.
+        if let Some(poisoned) = poisoned {
+            let later = &life.answers[poisoned..];
+            assert!(later.iter().all(|(_, outcome)| matches!(outcome, Outcome::Refused(_))), "effect {effect}");
+        }
+        let acknowledged: BTreeSet<u128> = life.acknowledged().collect();
+        for crash in CRASHES {
+            let found = Life::boot(&disk.restart(crash), &config()).expect("a log");
+            judge(&found, &acknowledged, &script).unwrap_or_else(|error| panic!("effect {effect}, {crash:?}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn check_finds_nothing_wrong_after_any_crash() {
+    let script = Script::new(SEED + 5, 15);
+    let (disk, _) = live_until(&script, usize::MAX);
+    for effect in 0..disk.effects().len() {
+        let (disk, _) = live_until(&script, effect);
+        for crash in CRASHES {
+            let disk = disk.restart(crash);
+            let found = Life::boot(&disk, &config()).expect("a log");
+            put_format(&disk);
+            let report = check(&config().data_dir, &disk, false).expect("a check");
+            assert!(report.is_clean(), "effect {effect}, {crash:?}: {report:?}");
+            let spans: u64 = report.segments.iter().map(|segment| segment.spans).sum();
+            assert_eq!(spans, found.live.span_count(), "effect {effect}, {crash:?}");
+        }
+    }
+}
+
+fn put_format(disk: &FaultyDisk) {
+    use clew_store::port::Disk;
+    let mut file = disk.create(&config().data_dir.join("FORMAT"), 0).expect("a file");
+    file.write_at(0, b"clew 1\n").expect("a write");
+}

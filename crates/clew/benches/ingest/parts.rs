@@ -1,0 +1,195 @@
+//! The parts, on one thread each, in CPU nanoseconds a span.
+
+use std::fs;
+use std::hint::black_box;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use clew_model::Tenant;
+use clew_store::live::{Live, LiveConfig};
+use clew_store::{Batch, Encoding, Outcome, Ports, Protocol, Source, Store, StoreConfig, Tenants};
+use clew_wire::otlp::{self, AdmitOptions, Limits, ResourceView, ScopeView, SpanSink, SpanView};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+
+/// Rounds of each measurement; the fastest counts, since noise only ever adds.
+const ROUNDS: usize = 5;
+/// Spans that the replay is measured on.
+const REPLAY_SPANS: usize = 1_000_000;
+
+/// Wall clock, unix nanoseconds.
+pub(crate) fn unix_nanos() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_nanos() as u64
+}
+
+/// Measures and prints each part.
+pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<()> {
+    let spans = requests.len() * request_spans;
+    let calibration = fastest(spans, || decode_owned(requests));
+    println!("{:<44}{:>10}{:>12}{:>10}", "part (one thread)", "ns/span", "spans/s", "ratio");
+    let show = |part: &str, nanos: f64| {
+        println!("{part:<44}{nanos:>10.0}{:>12.0}{:>9.2}x", 1e9 / nanos, calibration / nanos);
+    };
+    show("calibration: prost decode, owned", calibration);
+    show("walk: admit", fastest(spans, || admit_all(requests)));
+    show("walk: every view to a sink", fastest(spans, || walk_all(requests)));
+    let batches: Vec<Batch> = requests.iter().map(|request| batch(request.clone().into(), request_spans)).collect();
+    let mut live = Live::new(live_config());
+    let head = fastest_of((0..ROUNDS).map(|_| {
+        live = Live::new(live_config());
+        let before = thread_cpu_nanos();
+        for batch in &batches {
+            live.insert(batch).expect("an admitted batch can be inserted");
+        }
+        (thread_cpu_nanos() - before) as f64 / spans as f64
+    }));
+    show("head: walk, intern, append, index", head);
+    println!("{:<44}{:>10.0}", "head: bytes of memory a span", live.bytes() as f64 / live.span_count() as f64);
+    let scratch = tempfile::tempdir_in(std::env::current_dir()?)?;
+    replay(requests, request_spans, scratch.path(), &show)?;
+    sync_of_the_folder(scratch.path())
+}
+
+fn live_config() -> LiveConfig {
+    LiveConfig { shards: StoreConfig::new(".").live_shards, bytes_max: usize::MAX / 2 }
+}
+
+fn decode_owned(requests: &[Vec<u8>]) {
+    for request in requests {
+        black_box(ExportTraceServiceRequest::decode(request.as_slice()).expect("our own request is valid"));
+    }
+}
+
+fn admit_all(requests: &[Vec<u8>]) {
+    let options = AdmitOptions { limits: Limits::default(), received_unix_nanos: unix_nanos(), tenant_attribute: None };
+    for request in requests {
+        black_box(otlp::admit(request, &options).expect("our own request is valid"));
+    }
+}
+
+fn walk_all(requests: &[Vec<u8>]) {
+    let received_unix_nanos = unix_nanos();
+    for request in requests {
+        let mut sink = Count(0);
+        otlp::walk(request, &Limits::default(), received_unix_nanos, &[], &mut sink).expect("our own request is valid");
+        black_box(sink.0);
+    }
+}
+
+struct Count(u64);
+
+impl<'a> SpanSink<'a> for Count {
+    fn resource(&mut self, resource: &ResourceView<'a, '_>) {
+        self.0 += resource.attributes.len() as u64;
+    }
+
+    fn scope(&mut self, scope: &ScopeView<'a, '_>) {
+        self.0 += scope.attributes.len() as u64;
+    }
+
+    fn span(&mut self, _ordinal: u32, span: &SpanView<'a, '_>) {
+        self.0 += span.attributes.len() as u64 + span.duration_nanos;
+    }
+}
+
+fn batch(body: Bytes, span_count: usize) -> Batch {
+    Batch {
+        protocol: Protocol::Otlp,
+        encoding: Encoding::Identity,
+        stored: body.clone(),
+        tenants: Tenants::one(Tenant::default()),
+        rejected: Vec::new(),
+        limits: Limits::default(),
+        received_unix_nanos: unix_nanos(),
+        body_hash: u128::from(xxh(&body)),
+        span_count: span_count as u32,
+        source: Source::default(),
+        body,
+    }
+}
+
+/// Enough of a hash to tell the requests of this run apart.
+fn xxh(body: &[u8]) -> u64 {
+    body.iter().step_by(97).fold(unix_nanos(), |hash, byte| hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(*byte))
+}
+
+/// Writes a log of [`REPLAY_SPANS`] through the store, then opens it anew.
+fn replay(requests: &[Vec<u8>], request_spans: usize, folder: &Path, show: &impl Fn(&str, f64)) -> anyhow::Result<()> {
+    let config = || {
+        let mut config = StoreConfig::new(folder.join("data"));
+        config.live_bytes = usize::MAX / 2;
+        config
+    };
+
+    let store = Store::open(config(), Ports::real())?;
+    let before = process_cpu_nanos();
+    let mut sent = 0;
+    for request in requests.iter().cycle() {
+        let (reply, outcome) = mpsc::channel();
+        store.offer(
+            batch(request.clone().into(), request_spans),
+            Box::new(move |outcome| reply.send(outcome).expect("the bench waits for it")),
+        );
+        anyhow::ensure!(outcome.recv()? == Outcome::Stored, "the store refused a batch");
+        sent += request_spans;
+        if sent >= REPLAY_SPANS {
+            break;
+        }
+    }
+    show("log and head: offer to reply (all threads)", (process_cpu_nanos() - before) as f64 / sent as f64);
+    store.close()?;
+    drop(store);
+    let (before, wall) = (process_cpu_nanos(), Instant::now());
+    let store = Store::open(config(), Ports::real())?;
+    let (cpu, wall) = ((process_cpu_nanos() - before) as f64, wall.elapsed());
+    anyhow::ensure!(!store.spans().services(&Tenant::default())?.is_empty(), "nothing was replayed");
+    show("replay: log to live head (all threads)", cpu / sent as f64);
+    println!("{:<44}{:>10.2} s for {sent} spans", "replay: wall time", wall.as_secs_f64());
+    store.close()?;
+    Ok(())
+}
+
+/// `fdatasync` of 128 KiB appended to a file of the folder: what the disk itself takes before any of our code.
+fn sync_of_the_folder(folder: &Path) -> anyhow::Result<()> {
+    let file = fs::File::create(folder.join("sync"))?;
+    let piece = vec![7; 128 * 1024];
+    file.set_len(0)?;
+    let mut nanos: Vec<u128> = (0..200_u64)
+        .map(|index| {
+            file.write_all_at(&piece, index * piece.len() as u64).expect("the disk takes 25 MiB");
+            let before = Instant::now();
+            file.sync_data().expect("the disk syncs");
+            before.elapsed().as_nanos()
+        })
+        .collect();
+    nanos.sort_unstable();
+    let at = |share: usize| nanos[nanos.len() * share / 100] as f64 / 1e6;
+    println!("{:<44}{:>10.2} ms p50{:>10.2} ms p99", "the folder's own fdatasync (128 KiB)", at(50), at(99));
+    Ok(())
+}
+
+fn fastest(spans: usize, mut work: impl FnMut()) -> f64 {
+    fastest_of((0..ROUNDS).map(|_| {
+        let before = thread_cpu_nanos();
+        work();
+        (thread_cpu_nanos() - before) as f64 / spans as f64
+    }))
+}
+
+fn fastest_of(rounds: impl Iterator<Item = f64>) -> f64 {
+    rounds.fold(f64::INFINITY, f64::min)
+}
+
+/// CPU time of this thread so far.
+fn thread_cpu_nanos() -> u64 {
+    let line = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells a thread's CPU time");
+    line.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).expect("its first figure is nanoseconds")
+}
+
+/// CPU time of all threads of this process so far, to a scheduler tick (10 ms).
+fn process_cpu_nanos() -> u64 {
+    super::server::cpu_nanos(std::process::id()).expect("Linux tells a process's CPU time")
+}

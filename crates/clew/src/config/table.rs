@@ -1,0 +1,247 @@
+//! The settings. This table is the only place that names a key.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::layers::{Inputs, Layers, Origin};
+use super::value::{AutoCount, ByteCount, LogFormat, MemoryShare, Raw, SettingType, Tokens};
+use super::{ConfigErrors, KeyError};
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its key in the file, with dots between tables.
+    pub(crate) key: &'static str,
+    /// What kind of value it takes.
+    pub(crate) kind: &'static str,
+    /// The default, as it would be written.
+    pub(crate) default: &'static str,
+    /// Least and greatest number; bytes for bytes, milliseconds for durations.
+    pub(crate) bounds: Option<RangeInclusive<u64>>,
+    /// What it means, as paragraphs of Markdown.
+    pub(crate) about: &'static [&'static str],
+}
+
+impl Setting {
+    /// The setting of a key.
+    pub(crate) fn of(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    /// Its environment variable.
+    pub(crate) fn environment(&self) -> String {
+        format!("CLEW_{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// Its flag, without dashes. Tokens have none: command lines are visible to other users.
+    pub(crate) fn flag(&self) -> Option<String> {
+        (self.key != "tenant.tokens").then(|| self.key.replace(['.', '_'], "-"))
+    }
+}
+
+/// A resolved value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    /// Which setting.
+    pub(crate) key: &'static str,
+    /// As TOML; `None` when it is secret.
+    pub(crate) shown: Option<String>,
+    /// Where it came from.
+    pub(crate) origin: Origin,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $about:literal])+ $key:literal $field:ident: $type:ty = $default:literal $(in $bounds:expr)?;)+) => {
+        /// Every setting, in the order of the reference page.
+        pub(crate) static SETTINGS: &[Setting] = &[$(Setting {
+            key: $key,
+            kind: <$type as SettingType>::NAME,
+            default: $default,
+            bounds: settings!(@bounds $($bounds)?),
+            about: &[$($about),+],
+        }),+];
+
+        /// The resolved configuration.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(crate) struct Config {
+            $($(#[doc = $about])+ pub(crate) $field: $type,)+
+            /// All values as they are shown, with their origins.
+            pub(crate) resolved: Vec<Resolved>,
+        }
+
+        impl Config {
+            /// Resolves what was written, or says all that is wrong with it.
+            pub(crate) fn resolve(inputs: &Inputs) -> Result<Self, ConfigErrors> {
+                let (layers, mut errors) = Layers::collect(inputs);
+                let mut resolved = Vec::with_capacity(SETTINGS.len());
+                $(let $field: Option<$type> = take($key, &layers, &mut resolved, &mut errors);)+
+                match ($($field,)+) {
+                    ($(Some($field),)+) if errors.is_empty() => Self { $($field,)+ resolved }.checked(),
+                    _ => Err(ConfigErrors(errors)),
+                }
+            }
+        }
+    };
+    (@bounds) => { None };
+    (@bounds $bounds:expr) => { Some($bounds) };
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: u64 = 1_000;
+const HOUR: u64 = 3_600 * SECOND;
+
+settings! {
+    /// Where clew keeps everything: the log, its lock and its format file. Made when it does not exist.
+    "data_dir" data_dir: PathBuf = "./clew-data";
+
+    /// Addresses to listen at. Every address speaks everything: OTLP over gRPC and HTTP, and the API.
+    /// A default port that is taken is skipped with a warning; an address that was asked for must be free.
+    /// Port 0 takes any free port, which the greeting names.
+    "listen" listen: Vec<SocketAddr> = "127.0.0.1:8080,127.0.0.1:4317,127.0.0.1:4318,127.0.0.1:9090";
+
+    /// Host names, besides `localhost` and loopback addresses, that requests to a loopback address may name.
+    /// Others are refused, so that a web page cannot reach clew through a name of its own (DNS rebinding).
+    "hosts" hosts: Vec<String> = "";
+
+    /// Origins whose web pages may send spans and ask questions, such as `https://shop.example`; `*` is any.
+    /// None turns CORS off.
+    "cors.origins" cors_origins: Vec<String> = "";
+
+    /// Largest request, before and after decompression.
+    "limits.request_bytes" request_bytes: ByteCount = "16MiB" in KIB..=GIB;
+
+    /// Bytes of requests being received or made durable at once. More wait, then are refused with a retry hint.
+    "limits.in_flight_bytes" in_flight_bytes: ByteCount = "128MiB" in MIB..=64 * GIB;
+
+    /// How long a request waits for its share of `limits.in_flight_bytes` before it is refused.
+    "limits.in_flight_wait" in_flight_wait: Duration = "2s" in 0..=60 * SECOND;
+
+    /// Connections open at once; more wait to be accepted.
+    "limits.connections" connections: u64 = "4096" in 1..=1_000_000;
+
+    /// Time for a sender to deliver a request's body.
+    "limits.read_timeout" read_timeout: Duration = "30s" in 100..=HOUR;
+
+    /// How long a connection may be silent between requests, and take to send a request's headers.
+    "limits.idle_timeout" idle_timeout: Duration = "60s" in SECOND..=24 * HOUR;
+
+    /// Tenants held at most.
+    "limits.tenants" tenants: u64 = "1000" in 1..=1_000_000;
+
+    /// Spans per second that each tenant may send, on average; 0 is no limit.
+    "limits.tenant_spans_per_second" tenant_spans_per_second: u64 = "0" in 0..=1_000_000_000;
+
+    /// Longest text or bytes value, name or key; the rest is cut and the span says so.
+    "limits.value_bytes" value_bytes: ByteCount = "64KiB" in 64..=16 * MIB;
+
+    /// Most attributes of a span, event, link, resource or scope; the rest is dropped and counted on the span.
+    "limits.attributes" attributes: u64 = "1024" in 1..=65_536;
+
+    /// Most events of a span; the rest is dropped and counted on the span.
+    "limits.events" events: u64 = "1024" in 1..=65_536;
+
+    /// Most links of a span; the rest is dropped and counted on the span.
+    "limits.links" links: u64 = "1024" in 1..=65_536;
+
+    /// Deepest nesting of arrays and maps in a value; what lies deeper reads as empty.
+    "limits.depth" depth: u64 = "32" in 1..=64;
+
+    /// A resource attribute that names the tenant of its spans where neither a token nor a header does; empty is none.
+    "tenant.attribute" tenant_attribute: String = "";
+
+    /// Bearer tokens and the tenant that each speaks for. When there are any, a request without a known token is
+    /// refused. Never printed, and without a flag, since other users see command lines.
+    "tenant.tokens" tenant_tokens: Tokens = "";
+
+    /// Length of one file of the log. A larger single request gets a larger file of its own.
+    "log.segment_bytes" log_segment_bytes: ByteCount = "64MiB" in MIB..=16 * GIB;
+
+    /// Most bytes that are written and synced together.
+    "log.group_bytes" log_group_bytes: ByteCount = "4MiB" in 4 * KIB..=GIB;
+
+    /// Most bytes that wait for the log. More are refused with a retry hint.
+    "log.queue_bytes" log_queue_bytes: ByteCount = "64MiB" in MIB..=64 * GIB;
+
+    /// How long a request is known again when it is sent once more, so that it is acknowledged and not stored twice.
+    "log.repeat_window" log_repeat_window: Duration = "10m" in 0..=24 * HOUR;
+
+    /// Memory for live spans. A full live head refuses with a retry hint. `auto` is the smaller of 512 MiB and a
+    /// quarter of the machine's memory or of the control group's limit.
+    "live.bytes" live_bytes: MemoryShare = "auto" in 4 * MIB..=1024 * GIB;
+
+    /// Over how many locks live spans are spread.
+    "live.shards" live_shards: u64 = "16" in 1..=1024;
+
+    /// Threads that make synced spans visible; `auto` is one for each core, at most eight.
+    "live.workers" live_workers: AutoCount = "auto" in 1..=256;
+
+    /// Time for a question, after which it fails.
+    "query.timeout" query_timeout: Duration = "30s" in 10..=HOUR;
+
+    /// Questions answered at once; more are refused with a retry hint.
+    "query.concurrency" query_concurrency: u64 = "16" in 1..=4096;
+
+    /// How long requests in flight may take to finish when the server is told to stop.
+    "shutdown.grace" shutdown_grace: Duration = "5s" in 0..=HOUR;
+
+    /// What is written to standard error: `error`, `warn`, `info`, `debug`, `trace`, or directives such as
+    /// `warn,clew_store=debug`.
+    "log_level" log_level: String = "info";
+
+    /// How it is written: `text`, or `json` with one object a line.
+    "log_format" log_format: LogFormat = "text";
+}
+
+/// Reads one setting from the strongest layer that has it.
+fn take<T: SettingType>(
+    key: &'static str,
+    layers: &Layers,
+    resolved: &mut Vec<Resolved>,
+    errors: &mut Vec<KeyError>,
+) -> Option<T> {
+    let setting = Setting::of(key).expect("the table made this call");
+    let default = (Raw::Text(setting.default.to_owned()), Origin::Default);
+    let (raw, origin) = layers.strongest(key).cloned().unwrap_or(default);
+    match T::read(&raw, setting.bounds.as_ref()) {
+        Ok(value) => {
+            resolved.push(Resolved { key, shown: value.show(), origin });
+            Some(value)
+        }
+        Err(what) => {
+            errors.push(KeyError { key: key.to_owned(), origin, what });
+            None
+        }
+    }
+}
+
+impl Config {
+    /// Where a key's value came from.
+    pub(crate) fn origin(&self, key: &str) -> &Origin {
+        let resolved = self.resolved.iter().find(|resolved| resolved.key == key);
+        &resolved.expect("every key of the table is resolved").origin
+    }
+
+    /// What one key alone cannot tell.
+    fn checked(self) -> Result<Self, ConfigErrors> {
+        let mut errors = Vec::new();
+        let mut require = |holds: bool, key: &str, what: &str| {
+            if !holds {
+                let (key, origin) = (key.to_owned(), self.origin(key).clone());
+                errors.push(KeyError { key, origin, what: what.to_owned() });
+            }
+        };
+        let request = self.request_bytes.0;
+        require(self.in_flight_bytes.0 >= request, "limits.in_flight_bytes", "is below limits.request_bytes");
+        require(self.log_queue_bytes.0 >= request, "log.queue_bytes", "is below limits.request_bytes");
+        let mut fixed: Vec<_> = self.listen.iter().filter(|address| address.port() != 0).collect();
+        fixed.sort_unstable();
+        require(fixed.windows(2).all(|pair| pair[0] != pair[1]), "listen", "names an address twice");
+        let directives = self.log_level.parse::<tracing_subscriber::filter::Targets>();
+        require(directives.is_ok(), "log_level", "is not a level or a list of target=level");
+        if errors.is_empty() { Ok(self) } else { Err(ConfigErrors(errors)) }
+    }
+}

@@ -1,0 +1,159 @@
+use clew_server::ask::shape::{SearchAnswer, TraceAnswer};
+use serde_json::{Value, json};
+
+use super::screen::Colors;
+use super::*;
+
+const PLAIN: Screen = Screen { width: 100, colors: Colors::None, glyphs: false };
+
+/// A span from `from` to `to` milliseconds.
+fn span(id: u64, parent: Option<u32>, depth: u32, service: &str, name: &str, from: u64, to: u64) -> Value {
+    json!({
+        "spanId": format!("{id:016x}"), "parentSpanId": null, "parent": parent, "depth": depth, "service": service,
+        "name": name, "kind": "internal", "start": format!("2026-11-20T09:00:00.{from:03}000000Z"),
+        "durationNanos": (to - from) * 1_000_000, "selfNanos": 1_000_000, "status": "unset", "error": false,
+        "resource": 0, "scope": 0, "attributes": [], "events": [], "links": [],
+    })
+}
+
+fn segment(span: u32, from: u64, to: u64, kind: &str) -> Value {
+    let id = format!("{:016x}", span + 1);
+    json!({"span": span, "spanId": id, "fromNanos": from * 1_000_000, "toNanos": to * 1_000_000, "kind": kind})
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "lists are written where they are used")]
+fn trace(spans: Vec<Value>, thread: Vec<Value>, gaps: Vec<Value>, total: u64) -> TraceAnswer {
+    let errors = spans.iter().filter(|span| span["error"] == true).count();
+    let state = json!({"rootSeen": true, "settled": false, "verdict": null, "lateSpans": 0, "incomplete": null});
+    let answer = json!({
+        "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "state": state, "clock": "raw", "resources": [], "scopes": [], "duplicateCount": 0,
+        "summary": {
+            "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "root": null, "start": "2026-11-20T09:00:00.000000000Z",
+            "durationNanos": total * 1_000_000, "spanCount": spans.len(), "errorCount": errors,
+            "services": ["frontend", "checkout", "payment"], "state": state,
+        },
+        "thread": {
+            "sentence": "400 ms: 50 % payment charge, 19 % unaccounted in checkout between findByEmail and save.",
+            "start": "2026-11-20T09:00:00.000000000Z", "totalNanos": total * 1_000_000, "segments": thread,
+            "bottleneck": null, "gaps": gaps, "asyncTail": null,
+        },
+        "spans": spans,
+        "skews": [{
+            "reference": "checkout", "instance": "payment", "offsetNanos": 180_000_000, "edgeCount": 1,
+            "evidence": "containment", "corrected": false,
+        }],
+    });
+    serde_json::from_value(answer).expect("the shape of an answer")
+}
+
+fn order() -> TraceAnswer {
+    let mut spans = vec![
+        span(1, None, 0, "frontend", "POST /checkout", 0, 400),
+        span(2, Some(0), 1, "checkout", "findByEmail", 20, 95),
+        span(3, Some(0), 1, "payment", "charge", 170, 370),
+    ];
+    spans[2]["error"] = true.into();
+    for query in 0..6 {
+        spans.push(span(10 + query, Some(2), 2, "payment", "SELECT cards", 180 + query * 20, 195 + query * 20));
+    }
+    let thread = vec![
+        segment(0, 0, 20, "self"),
+        segment(1, 20, 95, "self"),
+        segment(0, 95, 170, "gap"),
+        segment(2, 170, 370, "self"),
+        segment(0, 370, 400, "self"),
+    ];
+    let gap = json!({
+        "span": 0, "spanId": "0000000000000001", "beforeSpanId": "0000000000000002", "afterSpanId": "0000000000000003",
+        "fromNanos": 95_000_000, "toNanos": 170_000_000,
+    });
+    trace(spans, thread, vec![gap], 400)
+}
+
+#[test]
+fn a_trace_in_plain_text() {
+    insta::assert_snapshot!(waterfall(&order(), &PLAIN, false), @r"
+    400 ms: 50 % payment charge, 19 % unaccounted in checkout between findByEmail and save.
+    4bf92f3577b34da6a3ce929d0e0e4736  2026-11-20 09:00:00.000 UTC  9 spans, 1 error, 3 services
+
+    service operation                                   time      self  0                         400 ms
+    frontend POST /checkout                           400 ms   1.00 ms  ##============================##
+    |-checkout findByEmail                           75.0 ms   1.00 ms   #######
+    |-...... 75.0 ms unaccounted between findByEmail and charge                ///////
+    `-x payment charge                                200 ms   1.00 ms               #################
+      `-payment SELECT cards                    x6   90.0 ms   6.00 ms                ==========
+
+    note: the clock of payment seems 180 ms ahead of that of checkout; `--correct-clocks` moves its
+    spans
+    ");
+}
+
+#[test]
+fn unfolded_every_span_has_a_row() {
+    let picture = waterfall(&order(), &PLAIN, true);
+    assert_eq!(picture.matches("SELECT cards").count(), 6);
+    assert!(!picture.contains(" x6"));
+}
+
+#[test]
+fn the_thread_is_amber_and_errors_are_red() {
+    let screen = Screen { width: 100, colors: Colors::True, glyphs: true };
+    let picture = waterfall(&order(), &screen, false);
+    assert!(picture.contains("\u{1b}[38;2;248;189;64m\u{2588}"), "amber");
+    assert!(picture.contains("\u{1b}[38;2;247;93;89m\u{2715} payment"), "red");
+    assert!(picture.contains('\u{2591}'), "hatched");
+    let bare: String = waterfall(&order(), &Screen { colors: Colors::None, ..screen }, false);
+    assert!(!bare.contains('\u{1b}'));
+}
+
+#[test]
+fn no_line_is_wider_than_the_screen() {
+    for width in [40, 60, 80, 200] {
+        for line in waterfall(&order(), &Screen { width, ..PLAIN }, false).lines() {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+}
+
+#[test]
+fn deep_and_broad_traces_are_cut_and_say_so() {
+    let mut spans = vec![span(1, None, 0, "a", "root", 0, 400)];
+    spans.extend(
+        (1..10_000)
+            .map(|index| span(index + 1, Some(index as u32 - 1), index as u32, "a", &format!("n{index}"), 0, 300)),
+    );
+    let picture = waterfall(&trace(spans, vec![segment(0, 0, 400, "self")], Vec::new(), 400), &PLAIN, false);
+    assert!(picture.contains("9,600 more rows; `--all` shows them"), "{}", &picture[picture.len() - 300..]);
+}
+
+#[test]
+fn control_characters_do_not_reach_the_terminal() {
+    let spans = vec![span(1, None, 0, "evil\u{1b}[2J", "name\r\n\u{7}", 0, 400)];
+    let picture = waterfall(&trace(spans, vec![segment(0, 0, 400, "self")], Vec::new(), 400), &PLAIN, false);
+    assert!(
+        !picture.contains('\u{1b}') && !picture.contains('\r') && picture.contains("evil?[2J name???"),
+        "{picture}"
+    );
+}
+
+#[test]
+fn a_page_of_results() {
+    let answer = json!({
+        "traces": [{
+            "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "start": "2026-11-20T09:00:00.123456789Z",
+            "root": {"service": "frontend", "operation": "POST /checkout", "spanId": "00f067aa0ba902b7"},
+            "durationNanos": 812_000_000, "spanCount": 1042, "errorCount": 2,
+            "services": ["frontend", "checkout", "payment", "shipping"],
+            "state": {"rootSeen": true, "settled": false, "verdict": null, "lateSpans": 0, "incomplete": null},
+        }],
+        "total": {"value": 12431, "relation": "eq"}, "cursor": "x", "incomplete": null,
+    });
+    let answer: SearchAnswer = serde_json::from_value(answer).expect("the shape of an answer");
+    insta::assert_snapshot!(table(&answer, &Screen { width: 140, ..PLAIN }), @r"
+    STARTED (UTC)            DURATION  SPANS ERRORS  ROOT                               SERVICES                TRACE
+    2026-11-20 09:00:00.123    812 ms  1,042      2  frontend POST /checkout            frontend, checkout +2   4bf92f3577b34da6a3ce929d0e0e4736
+    1 of 12,431 traces; `--limit` shows more
+    ");
+    let none = SearchAnswer { traces: Vec::new(), total: None, cursor: None, incomplete: None };
+    assert!(table(&none, &PLAIN).starts_with("No trace matches."));
+}

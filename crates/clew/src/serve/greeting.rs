@@ -1,0 +1,127 @@
+//! What the first start says.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clew_server::{Address, Purpose};
+
+use crate::render::{bytes, count};
+
+/// Memory of a live span, roughly, to say how many fit.
+const LIVE_SPAN_BYTES: u64 = 200;
+
+/// The facts of a start.
+pub(super) struct Greeting {
+    pub(super) version: &'static str,
+    pub(super) addresses: Vec<Address>,
+    pub(super) api: SocketAddr,
+    pub(super) data_dir: PathBuf,
+    pub(super) live_bytes: u64,
+    /// Spans and seconds.
+    pub(super) replayed: (u64, f64),
+}
+
+impl Greeting {
+    /// What listens where, where the data lives, how much is kept, and three lines to paste.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("clew {} is ready\n\n", self.version);
+        for Address { address, purpose } in &self.addresses {
+            let what = if *purpose == Purpose::Otlp { "OTLP, gRPC and HTTP" } else { "API, and OTLP" };
+            let _ = writeln!(text, "  {:<28} {what}", format!("http://{address}"));
+        }
+        let _ = writeln!(text, "\n  data    {}", self.data_dir.display());
+        let (spans, seconds) = self.replayed;
+        if spans > 0 {
+            let _ = writeln!(text, "          {} spans replayed in {seconds:.2} s", count(spans));
+        }
+        let _ = writeln!(
+            text,
+            "  keeps   what fits in {} of memory, about {} spans, durable on disk; then refuses with a retry hint",
+            bytes(self.live_bytes),
+            count(self.live_bytes / LIVE_SPAN_BYTES / 1000 * 1000)
+        );
+        text + &self.lines_to_paste()
+    }
+
+    /// Options are shown only where the defaults would miss this server.
+    fn lines_to_paste(&self) -> String {
+        let api = reachable(self.api);
+        let otlp = self
+            .addresses
+            .iter()
+            .find(|door| door.purpose == Purpose::Otlp)
+            .map_or(api, |door| reachable(door.address));
+        let http = self.addresses.iter().map(|door| reachable(door.address)).find(|address| address.port() == 4318);
+        let option = |needed: bool, text: String| if needed { text } else { String::new() };
+        let endpoint = option(otlp.port() != 4317, format!(" --endpoint http://{otlp}"));
+        let server = option(api.port() != 8080, format!(" --server http://{api}"));
+        format!(
+            "\nTry\n  \
+             OTEL_EXPORTER_OTLP_ENDPOINT=http://{} OTEL_SERVICE_NAME=my-service your-program\n  \
+             clew demo{endpoint}\n  \
+             clew search --status error{server}\n",
+            http.unwrap_or(otlp)
+        )
+    }
+}
+
+/// The address as a client on this machine names it.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let any = address.ip().is_unspecified();
+    if any { SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port()) } else { address }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greeting(addresses: &[(&str, Purpose)], replayed: (u64, f64)) -> Greeting {
+        let addresses: Vec<_> = addresses
+            .iter()
+            .map(|(address, purpose)| Address { address: address.parse().unwrap(), purpose: *purpose })
+            .collect();
+        let api = addresses.iter().find(|door| door.purpose == Purpose::Api).unwrap_or(&addresses[0]).address;
+        let data_dir = "/srv/clew-data".into();
+        Greeting { version: "0.1.0", addresses, api, data_dir, live_bytes: 512 << 20, replayed }
+    }
+
+    #[test]
+    fn the_first_start() {
+        let doors =
+            [("127.0.0.1:8080", Purpose::Api), ("127.0.0.1:4317", Purpose::Otlp), ("127.0.0.1:4318", Purpose::Otlp)];
+        insta::assert_snapshot!(greeting(&doors, (0, 0.0)).text(), @r"
+        clew 0.1.0 is ready
+
+          http://127.0.0.1:8080        API, and OTLP
+          http://127.0.0.1:4317        OTLP, gRPC and HTTP
+          http://127.0.0.1:4318        OTLP, gRPC and HTTP
+
+          data    /srv/clew-data
+          keeps   what fits in 512 MiB of memory, about 2,684,000 spans, durable on disk; then refuses with a retry hint
+
+        Try
+          OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_SERVICE_NAME=my-service your-program
+          clew demo
+          clew search --status error
+        ");
+    }
+
+    #[test]
+    fn a_later_start_on_another_port() {
+        insta::assert_snapshot!(greeting(&[("0.0.0.0:18080", Purpose::Api)], (1_234_567, 0.81)).text(), @r"
+        clew 0.1.0 is ready
+
+          http://0.0.0.0:18080         API, and OTLP
+
+          data    /srv/clew-data
+                  1,234,567 spans replayed in 0.81 s
+          keeps   what fits in 512 MiB of memory, about 2,684,000 spans, durable on disk; then refuses with a retry hint
+
+        Try
+          OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:18080 OTEL_SERVICE_NAME=my-service your-program
+          clew demo --endpoint http://127.0.0.1:18080
+          clew search --status error --server http://127.0.0.1:18080
+        ");
+    }
+}

@@ -1,0 +1,156 @@
+//! `clew serve`: opens the store, opens the doors, greets, serves, and stops on one path.
+//!
+//! Stopping: the first SIGTERM or Ctrl-C closes the doors, lets requests in flight finish within `shutdown.grace`, then
+//! syncs and closes the store, and the process ends with 0. A second signal ends it at once.
+
+mod greeting;
+mod stop;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clew_server::{Listen, Purpose, Server, ServerConfig};
+use clew_store::{Ports, Store, StoreConfig};
+use clew_wire::otlp::Limits;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Settings;
+use crate::config::{self, Config, LogFormat, Origin};
+use crate::exit::{self, Failure};
+use greeting::Greeting;
+
+/// How long tasks that outlived the grace may hold up the end of the process.
+const LEFTOVERS: Duration = Duration::from_millis(500);
+
+/// Serves until it is told to stop.
+pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
+    let config = config::load(settings.file.as_ref(), settings.flags)?;
+    write_diagnostics(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ports = Ports::real();
+    let clock = Arc::clone(&ports.clock);
+    let store = Store::open(store_config(&config), ports).context("cannot open the data folder")?;
+    let served = runtime.block_on(async {
+        let server = clew_server::bind(server_config(&config), store.clone(), clock).await?;
+        greet(&config, &store, &server)?;
+        let cut_off = server.serve(stop::told()).await;
+        if cut_off > 0 {
+            tracing::warn!(connections = cut_off, "cut off what was still open after shutdown.grace");
+        }
+        Ok::<_, anyhow::Error>(())
+    });
+    runtime.shutdown_timeout(LEFTOVERS);
+    // Closed on every path: what was acknowledged is synced already, but the lock and the log's end mark are not.
+    let closed = store.close().context("the store did not close cleanly");
+    served?;
+    closed?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn greet(config: &Config, store: &Store, server: &Server) -> anyhow::Result<()> {
+    for warning in server.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let figures = store.figures();
+    let greeting = Greeting {
+        version: env!("CARGO_PKG_VERSION"),
+        addresses: server.addresses(),
+        api: server.api_address(),
+        data_dir: std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone()),
+        live_bytes: config.live_bytes.0,
+        replayed: (figures.replay_spans, figures.replay_seconds),
+    };
+    exit::print(greeting.text()).map_err(|failure| anyhow::anyhow!("{failure}"))
+}
+
+/// Diagnostics go to standard error; standard output belongs to the greeting.
+fn write_diagnostics(config: &Config) {
+    let filter = EnvFilter::new(&config.log_level);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colored = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    match config.log_format {
+        LogFormat::Text => lines.with_ansi(colored).with_target(false).init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+fn store_config(config: &Config) -> StoreConfig {
+    let defaults = StoreConfig::new(&config.data_dir);
+    StoreConfig {
+        segment_bytes: config.log_segment_bytes.0,
+        group_bytes: config.log_group_bytes.0 as usize,
+        queue_bytes: config.log_queue_bytes.0 as usize,
+        live_bytes: config.live_bytes.0 as usize,
+        live_shards: config.live_shards as usize,
+        workers: config.live_workers.0.map_or(defaults.workers, |workers| workers as usize),
+        repeat_window: config.log_repeat_window,
+        ..defaults
+    }
+}
+
+fn server_config(config: &Config) -> ServerConfig {
+    let asked_for = *config.origin("listen") != Origin::Default;
+    let listen =
+        config.listen.iter().map(|address| Listen { address: *address, purpose: purpose(*address), asked_for });
+    let some = |number: u64| (number > 0).then_some(number as u32);
+    ServerConfig {
+        listen: listen.collect(),
+        hosts: config.hosts.clone(),
+        cors_origins: config.cors_origins.clone(),
+        connections: config.connections as usize,
+        header_timeout: config.idle_timeout,
+        body_timeout: config.read_timeout,
+        stop_grace: config.shutdown_grace,
+        request_bytes: config.request_bytes.0 as usize,
+        in_flight_bytes: config.in_flight_bytes.0 as usize,
+        in_flight_wait: config.in_flight_wait,
+        limits: Limits {
+            value_bytes: config.value_bytes.0 as u32,
+            attributes: config.attributes as u32,
+            events: config.events as u32,
+            links: config.links as u32,
+            depth: config.depth as u32,
+        },
+        tenants: config.tenants as usize,
+        tenant_spans_per_second: some(config.tenant_spans_per_second),
+        tokens: config.tenant_tokens.clone().into_iter().collect::<HashMap<_, _>>(),
+        tenant_attribute: Some(config.tenant_attribute.clone()).filter(|attribute| !attribute.is_empty()),
+        query_timeout: config.query_timeout,
+        query_concurrency: config.query_concurrency as usize,
+        ..ServerConfig::default()
+    }
+}
+
+/// Every door speaks everything; the ports that senders use by default are announced for sending.
+fn purpose(address: SocketAddr) -> Purpose {
+    if [4317, 4318, 9090].contains(&address.port()) { Purpose::Otlp } else { Purpose::Api }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Inputs;
+
+    #[test]
+    fn defaults_are_those_of_the_rooms() {
+        let config = Config::resolve(&Inputs::default()).unwrap();
+        let (server, plain) = (server_config(&config), ServerConfig::default());
+        let sorted = |listen: &[Listen]| {
+            let mut doors: Vec<_> =
+                listen.iter().map(|door| (door.address, door.asked_for, door.purpose == Purpose::Api)).collect();
+            doors.sort_unstable();
+            doors
+        };
+        assert_eq!(sorted(&server.listen), sorted(&plain.listen));
+        assert_eq!(ServerConfig { listen: plain.listen.clone(), ..server }, plain);
+        let (store, plain) = (store_config(&config), StoreConfig::new("./clew-data"));
+        let bounds =
+            |config: &StoreConfig| (config.segment_bytes, config.group_bytes, config.queue_bytes, config.repeat_window);
+        assert_eq!(bounds(&store), bounds(&plain));
+        assert_eq!((store.workers, store.live_shards), (plain.workers, plain.live_shards));
+    }
+}

@@ -1,0 +1,53 @@
+//! `clew trace ID`: one trace, explained.
+
+use clew_model::TraceId;
+use clew_server::ask::shape::TraceAnswer;
+
+use crate::client::Server;
+use crate::exit::{self, Failure};
+use crate::render::{self, Screen, ScreenOptions};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  clew trace 4bf92f3577b34da6a3ce929d0e0e4736
+  clew trace 4bf92f3577b34da6a3ce929d0e0e4736 --json | jq .thread.sentence
+
+How to read it: the first line says where the time went. Below, each row is a span: its time, the time in none of its
+children (self), and a bar. `#` marks the thread: what the trace was waiting for at that moment (amber in a terminal).
+`=` is a span that was not waited for, `x` an error, `/` time that no span explains.";
+
+/// Which trace.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Question {
+    /// The trace id: 32 hexadecimal characters, or 16
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Show every span, also those that are like their neighbours
+    #[arg(long)]
+    all: bool,
+    /// Move the spans of hosts whose clocks are off
+    #[arg(long)]
+    correct_clocks: bool,
+    /// Print the server's answer as it is
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    screen: ScreenOptions,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Asks and prints.
+pub(crate) fn run(question: &Question) -> Result<(), Failure> {
+    let id = TraceId::parse_lenient(question.id.trim());
+    let id = id.map_err(|error| Failure::Usage(format!("`{}` is not a trace id: {error}", question.id)))?;
+    let path = format!("/v1/traces/{id}");
+    let clock = if question.correct_clocks { "corrected" } else { "sent" };
+    let query = [("clock".to_owned(), clock.to_owned())];
+    if question.json {
+        let body = question.server.get(&path, &query)?;
+        return exit::print(format_args!("{body}\n"));
+    }
+    let answer: TraceAnswer = question.server.ask(&path, &query)?;
+    exit::print(render::waterfall(&answer, &Screen::of(question.screen), question.all))
+}
