@@ -2,13 +2,14 @@
 //!
 //! A question (search now, TraceQL later) becomes conditions; a source (the live head now, blocks later) answers with
 //! span rows grouped by trace. A second call fetches all rows of chosen traces. Sources know nothing of questions, and
-//! questions nothing of storage. A trace may lie in several sources: each answers for what it holds, and the caller
-//! merges by trace id before it decides anything about the whole trace.
+//! questions nothing of storage. A trace may lie in several sources: each answers for the part that it holds, and the
+//! caller merges by trace id before it decides anything about the whole trace; a third call gives the extents of the
+//! parts that a scan left out.
 
 use serde::{Deserialize, Serialize};
 
 use crate::value::Value;
-use crate::{Span, SpanId, Tenant, TraceId};
+use crate::{Notes, Span, SpanId, Tenant, TraceId};
 
 /// Which part of a span a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,12 +111,62 @@ impl TimeRange {
     }
 }
 
+/// From first start to last end of a trace, or of the part of it that a source holds.
+///
+/// Spans with odd times ([`Notes::ODD_TIME`]) count only as long as there are no others, in whatever source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    /// First start in unix nanoseconds.
+    pub start_unix_nanos: u64,
+    /// Last end in unix nanoseconds.
+    pub end_unix_nanos: u64,
+    /// Whether only spans with odd times gave it.
+    pub is_odd: bool,
+}
+
+impl Extent {
+    /// The extent of one span.
+    pub fn of(span: &Span) -> Self {
+        Self {
+            start_unix_nanos: span.start_unix_nanos,
+            end_unix_nanos: span.end_unix_nanos(),
+            is_odd: span.notes.contains(Notes::ODD_TIME),
+        }
+    }
+
+    /// The extent of two parts of a trace together.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        match (self.is_odd, other.is_odd) {
+            (false, true) => self,
+            (true, false) => other,
+            _ => Self {
+                start_unix_nanos: self.start_unix_nanos.min(other.start_unix_nanos),
+                end_unix_nanos: self.end_unix_nanos.max(other.end_unix_nanos),
+                is_odd: self.is_odd,
+            },
+        }
+    }
+
+    /// Its length in nanoseconds.
+    pub fn nanos(self) -> u64 {
+        self.end_unix_nanos.saturating_sub(self.start_unix_nanos)
+    }
+
+    /// Whether an instant of it lies in the range; both ends belong to it.
+    pub fn meets(self, range: TimeRange) -> bool {
+        self.start_unix_nanos < range.to_unix_nanos && range.from_unix_nanos <= self.end_unix_nanos
+    }
+}
+
 /// A question to a source: traces of `tenant` that have, for at least one filter, a span that meets it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScanRequest {
     /// Whose spans. A source never answers with another tenant's.
     pub tenant: Tenant,
-    /// A hint: traces that lie wholly outside may be left out. The caller checks whole traces itself.
+    /// A hint: a source may leave out what it holds of a trace if that lies wholly outside ([`Extent::meets`]) and is not
+    /// odd. The caller checks whole traces itself; of several sources it asks for an open end, since a trace that begins
+    /// before the end of a range may go on after it in another source. None of its parts ends before it begins.
     pub range: TimeRange,
     /// At most 64. [`TraceMatch::filters_met`] says which of them the source's part of the trace meets; none means that
     /// every trace is a match.
@@ -140,10 +191,8 @@ pub struct SpanRow {
 pub struct TraceMatch {
     /// The trace.
     pub trace_id: TraceId,
-    /// First start of the trace's spans in this source, in unix nanoseconds, spans with odd times left out if others exist.
-    pub start_unix_nanos: u64,
-    /// Last end of the trace's spans in this source, in unix nanoseconds, likewise.
-    pub end_unix_nanos: u64,
+    /// Of all its spans in this source.
+    pub extent: Extent,
     /// Bit `n` is set when a span met `filters[n]`.
     pub filters_met: u64,
     /// How many spans met a filter (before duplicates are removed).
@@ -170,6 +219,15 @@ pub struct ScanAnswer {
     pub incomplete: Option<Incomplete>,
     /// Spans looked at.
     pub scanned_count: u64,
+}
+
+/// A source's answer to "the extents of these ids".
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ExtentsAnswer {
+    /// Of what the source holds of these traces, in no order, unknown ids left out.
+    pub extents: Vec<(TraceId, Extent)>,
+    /// Set when something may be missing.
+    pub incomplete: Option<Incomplete>,
 }
 
 /// A source's answer to "all rows of these ids".
@@ -204,6 +262,9 @@ pub trait SpanSource: Send + Sync {
     /// Which traces have a span that meets a filter.
     fn scan(&self, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError>;
 
+    /// The extents of these traces, whatever filters their spans meet.
+    fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError>;
+
     /// All rows of these traces.
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError>;
 
@@ -215,4 +276,29 @@ pub trait SpanSource: Send + Sync {
 
     /// The tenants that hold spans, sorted.
     fn tenants(&self) -> Result<Vec<Tenant>, ScanError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_times_count_for_want_of_others_in_any_order() {
+        let extent = |start_unix_nanos, end_unix_nanos, is_odd| Extent { start_unix_nanos, end_unix_nanos, is_odd };
+        let parts = [extent(7, 9, false), extent(0, 1, true), extent(8, 12, false), extent(0, u64::MAX, true)];
+        let merged = |order: &[usize]| order.iter().map(|at| parts[*at]).reduce(Extent::merge).unwrap();
+        for order in [[0, 1, 2, 3], [1, 0, 3, 2], [3, 1, 2, 0], [1, 3, 0, 2]] {
+            assert_eq!(merged(&order), extent(7, 12, false), "{order:?}");
+        }
+        assert_eq!(merged(&[1, 3]), extent(0, u64::MAX, true));
+        assert_eq!(merged(&[0, 2]).nanos(), 5);
+    }
+
+    #[test]
+    fn both_ends_of_an_extent_belong_to_it() {
+        let extent = Extent { start_unix_nanos: 5, end_unix_nanos: 7, is_odd: false };
+        let meets = |from_unix_nanos, to_unix_nanos| extent.meets(TimeRange { from_unix_nanos, to_unix_nanos });
+        assert!(meets(7, 8) && meets(0, 6) && meets(6, 7));
+        assert!(!meets(8, 9) && !meets(0, 5));
+    }
 }

@@ -12,9 +12,9 @@ use crate::problem::Problem;
 
 /// The problem with a request to a loopback door that is addressed to a foreign name.
 pub(crate) fn foreign<B>(request: &Request<B>, names: &[String]) -> Option<Problem> {
-    let host = request.headers().get(HOST).map(|value| value.to_str().unwrap_or("?"));
+    let hosts = request.headers().get_all(HOST).iter().map(|value| value.to_str().unwrap_or("?"));
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    for addressed in [host, authority].into_iter().flatten() {
+    for addressed in hosts.chain(authority) {
         let name = without_port(addressed);
         if !(is_local(name) || names.iter().any(|known| known.eq_ignore_ascii_case(name))) {
             let detail = format!(
@@ -74,6 +74,12 @@ mod tests {
         {
             assert!(!allowed(host), "{host}");
         }
+    }
+
+    #[test]
+    fn every_host_header_counts() {
+        let request = Request::builder().header(HOST, "localhost").header(HOST, "evil.example").body(()).unwrap();
+        assert_eq!(foreign(&request, &[]).unwrap().status, 403);
     }
 
     #[test]

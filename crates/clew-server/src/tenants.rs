@@ -14,29 +14,42 @@ pub const TENANT_HEADER: &str = "x-scope-orgid";
 /// Why a request's tenant is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TenantProblem {
-    /// The bearer token is not one of the configured ones.
+    /// The bearer token is not one of the configured ones, or there are several.
     #[error("the bearer token is not one of this server's tokens")]
     UnknownToken,
-    /// The header's value is not a tenant name.
-    #[error("X-Scope-OrgID is not a tenant name: use 1 to 64 characters of A-Z a-z 0-9 _ . -")]
+    /// The header's value is not a tenant name, or there are several.
+    #[error("X-Scope-OrgID does not name one tenant: give it once, with 1 to 64 characters of A-Z a-z 0-9 _ . -")]
     BadName,
 }
 
 /// The tenant that a request names by token or else by header; `None` when it names none.
+///
+/// A header that is there twice is refused: whoever stands before this server and adds one must have the last word.
 pub(crate) fn named(tokens: &HashMap<String, Tenant>, headers: &HeaderMap) -> Result<Option<Tenant>, TenantProblem> {
     if let Some(token) = bearer(headers).filter(|_| !tokens.is_empty()) {
-        return tokens.get(token).cloned().map(Some).ok_or(TenantProblem::UnknownToken);
+        let tenant = tokens.get(token).filter(|_| is_single(headers, AUTHORIZATION.as_str()));
+        return tenant.cloned().map(Some).ok_or(TenantProblem::UnknownToken);
     }
     let Some(name) = headers.get(TENANT_HEADER) else {
         return Ok(None);
     };
+    if !is_single(headers, TENANT_HEADER) {
+        return Err(TenantProblem::BadName);
+    }
     let name = name.to_str().map_err(|_| TenantProblem::BadName)?;
     Tenant::new(name.trim()).map(Some).map_err(|_| TenantProblem::BadName)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+/// The first bearer token of a request.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get_all(AUTHORIZATION).iter().find_map(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    })
+}
+
+fn is_single(headers: &HeaderMap, name: &str) -> bool {
+    headers.get_all(name).iter().nth(1).is_none()
 }
 
 /// The tenants that this server holds, each with its quota. Their number is bounded; a tenant that was let in stays.
@@ -137,6 +150,22 @@ mod tests {
         assert_eq!(named(&HashMap::new(), &headers), Ok(Some(tenant("shop"))), "without tokens none is looked at");
         headers.insert(TENANT_HEADER, "../etc".parse().unwrap());
         assert_eq!(named(&HashMap::new(), &headers), Err(TenantProblem::BadName));
+    }
+
+    #[test]
+    fn a_header_that_is_there_twice_names_nobody() {
+        let tokens = HashMap::from([("s3cret".to_owned(), tenant("paid"))]);
+        let mut headers = HeaderMap::new();
+        headers.append(TENANT_HEADER, "a".parse().unwrap());
+        headers.append(TENANT_HEADER, "b".parse().unwrap());
+        assert_eq!(named(&tokens, &headers), Err(TenantProblem::BadName));
+        headers.append(AUTHORIZATION, "Basic eDp5".parse().unwrap());
+        assert_eq!(named(&tokens, &headers), Err(TenantProblem::BadName), "no token, so the header is looked at");
+        headers.append(AUTHORIZATION, "Bearer s3cret".parse().unwrap());
+        assert_eq!(named(&tokens, &headers), Err(TenantProblem::UnknownToken));
+        headers.remove(AUTHORIZATION);
+        headers.append(AUTHORIZATION, "Bearer s3cret".parse().unwrap());
+        assert_eq!(named(&tokens, &headers), Ok(Some(tenant("paid"))));
     }
 
     #[test]

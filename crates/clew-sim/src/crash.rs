@@ -125,7 +125,7 @@ impl Life {
         Ok(Self { recovered, replayed, live, answers, clock, machine, writer, offered })
     }
 
-    /// Runs steps until they end or the disk dies.
+    /// Runs steps until they end, and closes; or until the disk dies.
     pub fn run(&mut self, script: &Script, disk: &FaultyDisk) {
         for step in &script.steps {
             if disk.is_dead() {
@@ -136,6 +136,14 @@ impl Life {
                 Step::Flush => self.step(Event::Flush),
                 Step::Idle => self.step(Event::Idle),
             }
+        }
+        self.close();
+    }
+
+    /// A graceful stop.
+    pub fn close(&mut self) {
+        for event in [Event::Stop, Event::Idle, Event::Close] {
+            self.step(event);
         }
     }
 

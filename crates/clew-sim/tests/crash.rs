@@ -236,3 +236,39 @@ fn put_format(disk: &FaultyDisk) {
     let mut file = disk.create(&config().data_dir.join("FORMAT"), 0).expect("a file");
     file.write_at(0, b"clew 1\n").expect("a write");
 }
+
+/// The store's process dies, or is stopped after its log failed, and the machine goes on: what it wrote can be read,
+/// synced or not. A second process answers for it, and only then the power fails.
+#[test]
+fn l1_what_a_dead_process_left_unsynced_is_synced_before_it_is_acknowledged() {
+    let script = Script::new(SEED + 6, 25);
+    let (disk, _) = live_until(&script, usize::MAX);
+    let mut repeated = 0;
+    for effect in 0..disk.effects().len() {
+        for fault in [Fault::Crash, Fault::Broken] {
+            let place = format!("seed {}, effect {effect}, {fault:?}", SEED + 6);
+            let disk = FaultyDisk::new(MemoryDisk::new());
+            disk.fail_at(effect, fault);
+            let mut first = Life::boot(&disk, &config()).expect(&place);
+            first.run(&script, &disk);
+            let disk = FaultyDisk::new(disk.memory().clone());
+            let mut second = Life::boot(&disk, &config()).expect(&place);
+            for batch in script
+                .batches
+                .iter()
+                .filter(|batch| second.replayed.contains_key(&batch.body_hash))
+                .cloned()
+                .collect::<Vec<_>>()
+            {
+                second.offer(&batch);
+            }
+            repeated += second.answers.iter().filter(|(_, outcome)| *outcome == Outcome::Repeated).count();
+            let acknowledged: BTreeSet<u128> = first.acknowledged().chain(second.acknowledged()).collect();
+            for crash in [CRASHES[0], CRASHES[1], CRASHES[7]] {
+                let found = Life::boot(&disk.restart(crash), &config()).expect(&place);
+                judge(&found, &acknowledged, &script).unwrap_or_else(|error| panic!("{place}, {crash:?}: {error}"));
+            }
+        }
+    }
+    assert!(repeated > 1000, "only {repeated} resends were known");
+}

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use crate::log::frame::{self, Place, SHARED_BYTES};
 use crate::log::recover::{
-    LOG_FOLDER, SegmentFile, missing_start, newer_segment, read_segment, segment_files, segment_path, set_aside,
+    LOG_FOLDER, SegmentBytes, SegmentFile, missing_start, newer_segment, read_segment, segment_files, segment_path,
+    set_aside,
 };
-use crate::log::segment::{Found, SEGMENT_HEADER_BYTES, Scan, segment_header, segment_name};
+use crate::log::segment::{Found, SEGMENT_HEADER_BYTES, segment_header, segment_name};
 use crate::log::writer::put_file;
 use crate::log::{Damage, Replayed};
 use crate::port::Disk;
@@ -85,12 +86,18 @@ pub fn check(data_dir: &Path, disk: &dyn Disk, repair: bool) -> Result<CheckRepo
     }
     let mut sequence = 0;
     for file in &files {
-        let bytes = read_segment(data_dir, disk, file)?;
-        let mut reader =
-            SegmentReader { file, bytes: &bytes, sequence, gaps: Vec::new(), report: SegmentReport::default() };
+        let segment = read_segment(data_dir, disk, file, Bytes::new());
+        let mut reader = SegmentReader {
+            file,
+            segment: &segment,
+            sequence,
+            gaps: Vec::new(),
+            lost: Vec::new(),
+            report: SegmentReport::default(),
+        };
         reader.read().map_err(|newer| newer_segment(data_dir, file, newer))?;
         sequence = reader.sequence;
-        if repair && !reader.gaps.is_empty() {
+        if repair && !reader.report.damage.is_empty() {
             reader.repair(data_dir, disk)?;
             report.repaired_segments += 1;
         }
@@ -102,18 +109,20 @@ pub fn check(data_dir: &Path, disk: &dyn Disk, repair: bool) -> Result<CheckRepo
 /// Reads one segment and remembers what to put in the place of damage.
 struct SegmentReader<'a> {
     file: &'a SegmentFile,
-    bytes: &'a Bytes,
+    segment: &'a SegmentBytes,
     /// Of the last frame that was read.
     sequence: u64,
     /// What is to be written where, and the offset at which the gap ends.
     gaps: Vec<(u64, Vec<u8>, u64)>,
+    /// Where a lost segment began that had no frame: no gap is short enough for its place.
+    lost: Vec<u64>,
     report: SegmentReport,
 }
 
 impl SegmentReader<'_> {
     fn read(&mut self) -> Result<(), u32> {
         self.report.name.clone_from(&self.file.name);
-        let mut scan = Scan::new(self.bytes.clone(), self.file.first, self.file.next_first, self.sequence);
+        let mut scan = self.segment.scan(self.file, self.sequence);
         while let Some(found) = scan.step().map_err(|newer| newer.0)? {
             match found {
                 Found::Batch { offset, header, stored } => {
@@ -123,9 +132,7 @@ impl SegmentReader<'_> {
                 Found::Filler { .. } => {}
                 Found::Torn { range } => self.report.torn_bytes += range.end - range.start,
                 Found::Damaged { range, held, error } => {
-                    let length = range.end - range.start;
-                    let what = error.to_string();
-                    self.damaged(Damage::new(&self.file.name, range.start, length, held.as_deref(), what));
+                    self.damaged(self.segment.damage(self.file, range, held.as_deref(), error));
                 }
             }
             self.sequence = self.sequence.max(scan.sequence());
@@ -147,12 +154,13 @@ impl SegmentReader<'_> {
     fn damaged(&mut self, damage: Damage) {
         let end = damage.offset + damage.length;
         let first = self.file.first;
-        let bytes = if damage.offset == 0 {
-            segment_header(first, 0).to_vec()
+        if damage.offset == 0 {
+            self.gaps.push((0, segment_header(first, 0).to_vec(), end));
+        } else if damage.length < SHARED_BYTES as u64 {
+            self.lost.push(first + damage.offset);
         } else {
-            gap(first + damage.offset, self.sequence + 1, damage.length)
-        };
-        self.gaps.push((damage.offset, bytes, end));
+            self.gaps.push((damage.offset, gap(first + damage.offset, self.sequence, damage.length), end));
+        }
         self.report.damage.push(damage);
     }
 
@@ -160,27 +168,39 @@ impl SegmentReader<'_> {
     fn repair(&self, data_dir: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
         let path = segment_path(data_dir, &self.file.name);
         for damage in &self.report.damage {
-            set_aside(data_dir, disk, damage, self.bytes).map_err(OpenError::at(&path))?;
+            set_aside(data_dir, disk, damage, &self.segment.bytes).map_err(OpenError::at(&path))?;
         }
         let longest = self.gaps.iter().map(|(_, _, end)| *end).max().unwrap_or(0);
-        let length = longest.max(self.bytes.len() as u64);
-        let mut parts: Vec<(u64, &[u8])> = vec![(0, self.bytes)];
+        let length = longest.max(self.segment.bytes.len() as u64);
+        let mut parts: Vec<(u64, &[u8])> = vec![(0, &self.segment.bytes)];
         parts.extend(self.gaps.iter().map(|(offset, bytes, _)| (*offset, bytes.as_slice())));
-        put_file(disk, &data_dir.join(LOG_FOLDER), &self.file.name, length, &parts)
-            .map(drop)
-            .map_err(|error| OpenError::at(&path)(error.into()))
+        put_segment(data_dir, disk, &self.file.name, length, &parts)?;
+        self.lost.iter().try_for_each(|first| {
+            let header = segment_header(*first, 0);
+            put_segment(data_dir, disk, &segment_name(*first), header.len() as u64, &[(0, &header)])
+        })
     }
 }
 
 /// Puts a segment that is one gap where the log's first segments are missing.
 fn repair_missing_start(data_dir: &Path, disk: &dyn Disk, damage: &Damage) -> Result<(), OpenError> {
     let header_bytes = SEGMENT_HEADER_BYTES as u64;
-    let gap = gap(header_bytes, 1, damage.length.saturating_sub(header_bytes));
+    let gap = gap(header_bytes, 0, damage.length.saturating_sub(header_bytes));
     let parts: [(u64, &[u8]); 2] = [(0, &segment_header(0, 0)), (header_bytes, &gap)];
     let length = parts.iter().map(|(offset, bytes)| offset + bytes.len() as u64).max().unwrap_or(0);
-    put_file(disk, &data_dir.join(LOG_FOLDER), &damage.segment, length, &parts)
+    put_segment(data_dir, disk, &damage.segment, length, &parts)
+}
+
+fn put_segment(
+    data_dir: &Path,
+    disk: &dyn Disk,
+    name: &str,
+    length: u64,
+    parts: &[(u64, &[u8])],
+) -> Result<(), OpenError> {
+    put_file(disk, &data_dir.join(LOG_FOLDER), name, length, parts)
         .map(drop)
-        .map_err(|error| OpenError::at(&segment_path(data_dir, &damage.segment))(error.into()))
+        .map_err(|error| OpenError::at(&segment_path(data_dir, name))(error.into()))
 }
 
 /// The header of a gap that stands for `length` bytes.

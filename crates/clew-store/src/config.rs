@@ -43,7 +43,7 @@ impl StoreConfig {
             group_bytes: 4 << 20,
             queue_bytes: 64 << 20,
             live_bytes: 256 << 20,
-            live_shards: 16,
+            live_shards: 4,
             workers: cores.clamp(1, 8),
             repeat_window: Duration::from_mins(10),
             repeat_batches: 256 * 1024,

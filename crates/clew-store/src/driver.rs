@@ -137,6 +137,8 @@ struct Driver {
     owed: HashMap<u64, (Arc<Batch>, Reply)>,
     next_ticket: u64,
     idle_after: Duration,
+    /// When to write a marker, should nothing be synced until then, by monotonic time.
+    mark_at_nanos: u64,
     group_bytes: usize,
     /// Held until everything is done, whoever waits for it.
     _lock: Box<dyn Send + Sync>,
@@ -175,6 +177,7 @@ pub(crate) fn start(
         owed: HashMap::new(),
         next_ticket: 0,
         idle_after: config.idle_after,
+        mark_at_nanos: 0,
         group_bytes: config.group_bytes,
         _lock: lock,
     };
@@ -205,7 +208,7 @@ impl Driver {
             let mut stop = match self.receive() {
                 Ok(message) => self.handle(message),
                 Err(RecvTimeoutError::Timeout) => {
-                    self.step(Event::Idle);
+                    self.mark();
                     false
                 }
                 Err(RecvTimeoutError::Disconnected) => true,
@@ -223,7 +226,21 @@ impl Driver {
                 return self.stop();
             }
             self.step(Event::Flush);
+            // A log is quiet, too, when all that is offered is refused.
+            if self.machine.is_marker_due() && self.shared.clock.monotonic_nanos() > self.mark_at_nanos {
+                self.mark();
+            }
         }
+    }
+
+    fn mark(&mut self) {
+        self.delay_mark();
+        self.step(Event::Idle);
+    }
+
+    fn delay_mark(&mut self) {
+        let now_nanos = self.shared.clock.monotonic_nanos();
+        self.mark_at_nanos = now_nanos.saturating_add(self.idle_after.as_nanos() as u64);
     }
 
     fn receive(&self) -> Result<Message, RecvTimeoutError> {
@@ -262,6 +279,7 @@ impl Driver {
             self.handle(message);
         }
         self.step(Event::Idle);
+        self.step(Event::Close);
         match (self.machine.status(), clean) {
             (Status::Failed(what), _) => Err(what.clone()),
             (_, false) => Err("a thread of the store failed".to_owned()),
@@ -314,6 +332,9 @@ impl Driver {
             (_, Err(failure)) => tracing::error!(?failure, "the log cannot be written"),
             _ => {}
         }
+        if matches!(effect, Effect::Sync) {
+            self.delay_mark();
+        }
         result.map_or_else(Event::Failed, |()| Event::Done)
     }
 
@@ -348,3 +369,6 @@ fn work(shared: &Shared, jobs: &Receiver<Job>, messages: &Sender<Message>) {
         let _ = messages.send(Message::Inserted { ticket, result });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Replay: from the log into the live head, by frames alone. One thread reads and checks, the others decompress and insert.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +20,13 @@ pub(crate) struct Replay {
 /// Batches read ahead of the workers, at most.
 const READ_AHEAD: usize = 64;
 
+/// A batch whose frame is whole, but whose body could not be made visible.
+struct Unreadable {
+    damage: Damage,
+    body_hash: u128,
+    span_count: u32,
+}
+
 /// Replays the log into the live head.
 pub(crate) fn replay(
     config: &StoreConfig,
@@ -31,7 +39,13 @@ pub(crate) fn replay(
     let unreadable = Mutex::new(Vec::new());
     let mut recovered = insert_all(&config.data_dir, disk, since, config.workers.max(1), live, &unreadable)?;
     let unreadable = unreadable.into_inner().unwrap_or_else(PoisonError::into_inner);
-    recovered.damage.extend(unreadable);
+    for Unreadable { damage, body_hash, span_count } in unreadable {
+        recovered.batches -= 1;
+        recovered.spans -= u64::from(span_count);
+        // Should it be sent again, it must not be answered as if its spans were there.
+        recovered.resume.stored.retain(|(hash, _)| *hash != body_hash);
+        recovered.damage.push(damage);
+    }
     recovered.damage.sort_by(|one, other| (&one.segment, one.offset).cmp(&(&other.segment, other.offset)));
     Ok(Replay { recovered, nanos: clock.monotonic_nanos().saturating_sub(started) })
 }
@@ -42,7 +56,7 @@ fn insert_all(
     since_unix_nanos: u64,
     workers: usize,
     live: &Live,
-    unreadable: &Mutex<Vec<Damage>>,
+    unreadable: &Mutex<Vec<Unreadable>>,
 ) -> Result<Recovered, OpenError> {
     let (sender, batches) = crossbeam_channel::bounded(READ_AHEAD);
     std::thread::scope(|scope| {
@@ -66,14 +80,24 @@ fn insert_all(
     })
 }
 
-fn insert(live: &Live, batches: &Receiver<Replayed>, unreadable: &Mutex<Vec<Damage>>) {
+fn insert(live: &Live, batches: &Receiver<Replayed>, unreadable: &Mutex<Vec<Unreadable>>) {
     for replayed in batches {
-        let batch = replayed.header.clone().into_batch(replayed.stored.clone());
-        let result = batch
-            .map_err(|error| error.to_string())
-            .and_then(|batch| live.insert(&batch).map_err(|error| format!("its body cannot be read: {error}")));
+        // A batch that makes a thread panic is damage too: it takes no other with it.
+        let result = catch_unwind(AssertUnwindSafe(|| make_visible(live, &replayed)))
+            .unwrap_or_else(|_| Err("clew itself failed while it was made visible".to_owned()));
         if let Err(what) = result {
-            unreadable.lock().unwrap_or_else(PoisonError::into_inner).push(replayed.unreadable(&what));
+            let (damage, header) = (replayed.unreadable(&what), &replayed.header);
+            let (body_hash, span_count) = (header.body_hash, header.span_count);
+            let mut unreadable = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+            unreadable.push(Unreadable { damage, body_hash, span_count });
         }
     }
 }
+
+fn make_visible(live: &Live, replayed: &Replayed) -> Result<(), String> {
+    let batch = replayed.header.clone().into_batch(replayed.stored.clone()).map_err(|error| error.to_string())?;
+    live.insert(&batch).map_err(|error| format!("its body cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clew_model::scan::{Expired, Incomplete, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource};
+use clew_model::scan::{Expired, ExtentsAnswer, Incomplete, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource};
 use clew_model::{Tenant, TraceId};
 
 use crate::driver::Shared;
@@ -34,6 +34,12 @@ impl SpanSource for Source {
     fn scan(&self, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError> {
         let mut answer = self.shared.live.scan(request, expired)?;
         answer.incomplete = answer.incomplete.or_else(|| self.incomplete(&request.tenant));
+        Ok(answer)
+    }
+
+    fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
+        let mut answer = self.shared.live.extents(tenant, ids, expired)?;
+        answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
         Ok(answer)
     }
 

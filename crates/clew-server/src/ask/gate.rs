@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clew_model::scan::{Expired, Incomplete, SpanSource};
 use clew_model::{Span, Tenant, TraceId};
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 
 use super::error::AskError;
 use super::params::Params;
@@ -29,7 +28,7 @@ pub(crate) fn tenant(app: &App, headers: &HeaderMap, params: &Params) -> Result<
         TenantProblem::BadName => AskError::parameter(TENANT_HEADER, problem.to_string()),
     })?;
     let asked = params.tenant()?;
-    let by_token = !app.config.tokens.is_empty() && headers.contains_key(AUTHORIZATION);
+    let by_token = !app.config.tokens.is_empty() && tenants::bearer(headers).is_some();
     match (asked, named) {
         (Some(asked), Some(named)) if by_token && asked != named => {
             Err(AskError::parameter("tenant", "the token belongs to another tenant; leave the parameter out"))

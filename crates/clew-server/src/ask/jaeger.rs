@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use clew_model::{Attribute, Event, Kind, Span, StatusCode, TraceId, Value, value};
 use http::header::CONTENT_TYPE;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::error::AskError;
 use super::gate;
-use super::params::Params;
+use super::params::{Named, Params};
 use super::shape::value_json;
 use super::table::Table;
 use crate::app::App;
@@ -27,7 +27,7 @@ const NANOS_PER_MICRO: u64 = 1_000;
 /// `GET /jaeger/api/traces/{id}`.
 pub(crate) async fn trace(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
@@ -63,7 +63,7 @@ pub(crate) async fn services(State(app): State<Arc<App>>, headers: HeaderMap, ur
 /// `GET /jaeger/api/services/{service}/operations`.
 pub(crate) async fn operations(
     State(app): State<Arc<App>>,
-    Path(service): Path<String>,
+    Named(service): Named,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {

@@ -8,6 +8,7 @@
 //! | `params`, `when` | query parameters and times as people write them |
 //! | `question`, `cursor` | a search, checked; where a page ended |
 //! | `search` | executing it over sources |
+//! | `accept` | the media type that a client likes best |
 //! | `gate` | tenant, concurrency, timeout; questions run off the serving threads |
 //! | [`shape`], `show`, `table` | the JSON of the native API, and how it is made |
 //! | `native`, `trace`, `names` | the native doors |
@@ -17,6 +18,7 @@
 //! Invariants: a question never sees another tenant's spans; an answer does not depend on how spans lie in sources; what
 //! cannot be answered in full is refused or says what it lacks.
 
+mod accept;
 mod cursor;
 mod error;
 mod gate;

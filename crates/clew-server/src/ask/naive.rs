@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use clew_model::scan::{
-    AttributeScope, Condition, Expired, Field, Incomplete, Op, RowsAnswer, ScanAnswer, ScanError, ScanRequest,
+    AttributeScope, Condition, Expired, Extent, ExtentsAnswer, Field, Incomplete, Op, RowsAnswer, ScanAnswer, ScanError, ScanRequest,
     SpanFilter, SpanRow, SpanSource, TraceMatch,
 };
 use clew_model::{
@@ -43,6 +43,12 @@ impl SpanSource for Naive {
         Ok(ScanAnswer { matches, incomplete: self.incomplete.clone(), scanned_count: 0 })
     }
 
+    fn extents(&self, tenant: &Tenant, ids: &[TraceId], _: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
+        let mut traces = self.traces(tenant);
+        let extents = ids.iter().filter_map(|id| Some((*id, extent(&traces.remove(id)?)?)));
+        Ok(ExtentsAnswer { extents: extents.collect(), incomplete: self.incomplete.clone() })
+    }
+
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], _: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         let mut traces = self.traces(tenant);
         let spans = ids.iter().filter_map(|id| traces.remove(id)).flatten().collect();
@@ -71,10 +77,9 @@ impl SpanSource for Naive {
 }
 
 fn found(request: &ScanRequest, trace_id: TraceId, spans: &[Span]) -> Option<TraceMatch> {
-    let start_unix_nanos = spans.iter().map(|span| span.start_unix_nanos).min()?;
-    let end_unix_nanos = spans.iter().map(Span::end_unix_nanos).max()?;
+    let extent = extent(spans)?;
     // A source may leave out what it may leave out, so this one always does.
-    if end_unix_nanos < request.range.from_unix_nanos || start_unix_nanos >= request.range.to_unix_nanos {
+    if !extent.is_odd && !extent.meets(request.range) {
         return None;
     }
     let mut filters_met = 0;
@@ -95,7 +100,11 @@ fn found(request: &ScanRequest, trace_id: TraceId, spans: &[Span]) -> Option<Tra
         duration_nanos: span.duration_nanos,
     });
     let (rows, matched_count) = (rows.collect(), matched.len() as u32);
-    Some(TraceMatch { trace_id, start_unix_nanos, end_unix_nanos, filters_met, matched_count, rows })
+    Some(TraceMatch { trace_id, extent, filters_met, matched_count, rows })
+}
+
+fn extent(spans: &[Span]) -> Option<Extent> {
+    spans.iter().map(Extent::of).reduce(Extent::merge)
 }
 
 fn meets(span: &Span, filter: &SpanFilter) -> bool {
@@ -172,6 +181,9 @@ pub(crate) fn random_span(chance: &mut Chance, trace: u64, span: u64) -> Span {
         resource: Arc::new(resource),
         ..Span::default()
     };
+    if chance.below(12) == 0 {
+        (made.start_unix_nanos, made.notes) = (chance.below(5), Notes::ODD_TIME);
+    }
     made.status.code = *chance.pick(&[StatusCode::Unset, StatusCode::Unset, StatusCode::Ok, StatusCode::Error]);
     match chance.below(6) {
         0 => made.attributes.push(Attribute::new("error", true)),

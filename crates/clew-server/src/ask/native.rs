@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Uri};
@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::error::AskError;
 use super::openapi::Refusals;
-use super::params::Params;
+use super::params::{Named, Params};
 use super::question::Question;
 use super::shape::{OperationsAnswer, SearchAnswer, ServicesAnswer};
 use super::trace::{JSON, json};
@@ -119,7 +119,7 @@ pub(crate) async fn services(
 )]
 pub(crate) async fn operations(
     State(app): State<Arc<App>>,
-    Path(service): Path<String>,
+    Named(service): Named,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Json<OperationsAnswer>, AskError> {

@@ -1,8 +1,9 @@
 //! Query parameters: each is known by name, read once, and refused with a sentence that says what is accepted.
 
-use axum::extract::Query;
+use axum::extract::{FromRequestParts, Path, Query};
 use clew_model::Tenant;
 use http::Uri;
+use http::request::Parts;
 
 use super::error::AskError;
 
@@ -14,6 +15,18 @@ pub(crate) struct Params {
 
 /// A parameter that counts milliseconds, decimals allowed.
 const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// What a path names: the id of a trace, or a service.
+pub(crate) struct Named(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = AskError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AskError> {
+        let named = Path::from_request_parts(parts, state).await;
+        named.map(|Path(name)| Self(name)).map_err(|error| AskError::parameter("path", error.body_text()))
+    }
+}
 
 impl Params {
     /// The parameters of a request. Those without a value count as absent, as forms send them.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use clew_model::scan::{Expired, Incomplete, ScanRequest, SpanSource, TimeRange, TraceMatch};
+use clew_model::scan::{Expired, Extent, Incomplete, ScanRequest, SpanSource, TimeRange, TraceMatch};
 use clew_model::{Span, SpanId, TraceId};
 
 use super::cursor::Cursor;
@@ -54,36 +54,40 @@ pub(crate) fn run(
 
 /// What all sources found, merged by trace.
 ///
-/// A source answers for the parts that it holds: it leaves out a part that lies outside the range, and one without a
-/// span that meets a filter. Only a source that holds all there is may do so for whole traces; of several, each is asked
-/// for all times, and once more for the extents of the parts that it left out.
+/// A source answers for the parts of traces that it holds: it leaves out a part that lies outside the range, and one
+/// without a span that meets a filter. Of several sources each is asked without an end of the range, since all parts of
+/// a trace that begins in it lie after its beginning, and then for the extents of what it left out.
 fn scan(
     sources: &[Arc<dyn SpanSource>],
     question: &Question,
     expired: Expired<'_>,
 ) -> Result<(Vec<TraceMatch>, Option<Incomplete>), AskError> {
     let is_alone = sources.len() == 1;
+    let open_end = TimeRange { to_unix_nanos: TimeRange::ALL.to_unix_nanos, ..question.range };
     let request = ScanRequest {
         tenant: question.tenant.clone(),
-        range: if is_alone { question.range } else { TimeRange::ALL },
+        range: if is_alone { question.range } else { open_end },
         filters: question.filters.clone(),
         rows_per_trace: if question.filters.is_empty() { 0 } else { MATCHED_SPANS },
     };
-    let (mut matches, incomplete) = scan_all(sources, &request, expired)?;
-    if is_alone || request.filters.is_empty() {
+    let (mut matches, mut incomplete) = scan_all(sources, &request, expired)?;
+    if is_alone {
         return Ok((matches, incomplete));
     }
     matches.retain(|found| question.is_met_by(found.filters_met));
-    let request = ScanRequest { filters: Vec::new(), rows_per_trace: 0, ..request };
-    let (whole, missing) = scan_all(sources, &request, expired)?;
-    let extents: HashMap<TraceId, (u64, u64)> =
-        whole.iter().map(|found| (found.trace_id, (found.start_unix_nanos, found.end_unix_nanos))).collect();
-    for found in &mut matches {
-        if let Some((start, end)) = extents.get(&found.trace_id) {
-            (found.start_unix_nanos, found.end_unix_nanos) = (*start, *end);
+    let ids: Vec<TraceId> = matches.iter().map(|found| found.trace_id).collect();
+    let mut wholes: HashMap<TraceId, Extent> = HashMap::with_capacity(ids.len());
+    for source in sources {
+        let answer = source.extents(&question.tenant, &ids, expired)?;
+        incomplete = incomplete.or(answer.incomplete);
+        for (id, part) in answer.extents {
+            wholes.entry(id).and_modify(|whole| *whole = whole.merge(part)).or_insert(part);
         }
     }
-    Ok((matches, incomplete.or(missing)))
+    for found in &mut matches {
+        found.extent = wholes.get(&found.trace_id).copied().unwrap_or(found.extent);
+    }
+    Ok((matches, incomplete))
 }
 
 /// The answers of all sources to one request, merged by trace.
@@ -117,8 +121,7 @@ fn merge(mut parts: Vec<Vec<TraceMatch>>) -> Vec<TraceMatch> {
             continue;
         };
         let whole = &mut all[*at];
-        whole.start_unix_nanos = whole.start_unix_nanos.min(part.start_unix_nanos);
-        whole.end_unix_nanos = whole.end_unix_nanos.max(part.end_unix_nanos);
+        whole.extent = whole.extent.merge(part.extent);
         whole.filters_met |= part.filters_met;
         whole.matched_count = whole.matched_count.saturating_add(part.matched_count);
         whole.rows.extend(part.rows);
@@ -133,12 +136,8 @@ fn merge(mut parts: Vec<Vec<TraceMatch>>) -> Vec<TraceMatch> {
 fn is_answer(question: &Question, found: &TraceMatch) -> bool {
     let (min, max) = question.duration_nanos;
     question.is_met_by(found.filters_met)
-        && question.range.contains(found.start_unix_nanos)
-        && (min..=max).contains(&extent(found))
-}
-
-fn extent(found: &TraceMatch) -> u64 {
-    found.end_unix_nanos.saturating_sub(found.start_unix_nanos)
+        && question.range.contains(found.extent.start_unix_nanos)
+        && (min..=max).contains(&found.extent.nanos())
 }
 
 fn total(mode: TotalMode, count: usize) -> Option<Total> {
@@ -169,8 +168,8 @@ fn cut_page(question: &Question, matches: &mut Vec<TraceMatch>) -> bool {
 /// What the sort looks at.
 fn key(sort: Sort, found: &TraceMatch) -> u64 {
     match sort {
-        Sort::Start | Sort::StartDown => found.start_unix_nanos,
-        Sort::Duration | Sort::DurationDown => extent(found),
+        Sort::Start | Sort::StartDown => found.extent.start_unix_nanos,
+        Sort::Duration | Sort::DurationDown => found.extent.nanos(),
     }
 }
 

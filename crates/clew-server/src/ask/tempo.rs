@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use clew_analysis::identity::distinct;
 use clew_model::scan::Incomplete;
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::error::AskError;
 use super::gate::{self, Asked};
-use super::params::Params;
+use super::params::{Named, Params};
 use super::table::grouped;
 use super::trace::{JSON, json as json_bytes};
 use crate::app::App;
@@ -32,7 +32,7 @@ pub(crate) async fn echo() -> &'static str {
 /// `GET /tempo/api/traces/{id}`: the trace; 404 when there is none.
 pub(crate) async fn trace_v1(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
@@ -50,7 +50,7 @@ pub(crate) async fn trace_v1(
 /// `GET /tempo/api/v2/traces/{id}`: the trace and how complete it is; an empty one when there is none.
 pub(crate) async fn trace_v2(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {

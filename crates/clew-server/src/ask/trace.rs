@@ -3,20 +3,21 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use clew_analysis::Options;
 use clew_analysis::identity::distinct;
 use clew_model::{SpanId, Tenant, TraceId};
 use clew_wire::otlp_json::JsonShape;
-use http::header::{ACCEPT, CONTENT_TYPE, VARY};
+use http::header::{CONTENT_TYPE, VARY};
 use http::{HeaderMap, Uri};
 use serde::Serialize;
 
+use super::accept;
 use super::error::AskError;
 use super::gate::{self, Asked};
 use super::openapi::{ProblemDocument, Refusals};
-use super::params::Params;
+use super::params::{Named, Params};
 use super::shape::TraceForms;
 use super::show;
 use super::table::grouped;
@@ -56,7 +57,7 @@ const SPANS_MAX: usize = 1000;
 )]
 pub(crate) async fn trace(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, AskError> {
@@ -134,20 +135,20 @@ impl Wish {
     }
 }
 
-/// The form that the client accepts: the first of its media types that is served.
+/// The form that the client likes best.
 fn accepted(headers: &HeaderMap) -> Result<Form, AskError> {
-    let Some(accept) = headers.get(ACCEPT) else { return Ok(Form::Full) };
-    let accept = accept.to_str().unwrap_or_default().to_ascii_lowercase();
-    let mut types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
-    let form = types.find_map(|media_type| match media_type {
-        "" | "*/*" | "application/*" | "text/html" | JSON => Some(Form::Full),
-        PROTOBUF | "application/protobuf" | "application/vnd.google.protobuf" => Some(Form::OtlpProtobuf),
-        "application/vnd.otlp+json" | "application/x-otlp+json" => Some(Form::OtlpJson),
-        _ => None,
-    });
-    form.ok_or_else(|| {
+    let served = [
+        (JSON, Form::Full),
+        (PROTOBUF, Form::OtlpProtobuf),
+        ("application/protobuf", Form::OtlpProtobuf),
+        ("application/vnd.google.protobuf", Form::OtlpProtobuf),
+        ("application/vnd.otlp+json", Form::OtlpJson),
+        ("application/x-otlp+json", Form::OtlpJson),
+        ("text/html", Form::Full),
+    ];
+    accept::choose(headers, &served).ok_or_else(|| {
         let served = [JSON, PROTOBUF, "application/vnd.otlp+json"].join(", ");
-        AskError::NotAcceptable(format!("none of `{accept}` is served; served are {served}"))
+        AskError::NotAcceptable(format!("nothing that the Accept header names is served; served are {served}"))
     })
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod accounting;
+mod ask;
 mod bad_spans;
 mod doors;
 mod figures;

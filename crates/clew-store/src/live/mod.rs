@@ -41,7 +41,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use clew_model::scan::{Expired, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource};
+use clew_model::scan::{Expired, ExtentsAnswer, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource};
 use clew_model::{Tenant, TraceId};
 use clew_wire::otlp::{self, WireError};
 use foldhash::fast::RandomState;
@@ -166,6 +166,10 @@ impl Head {
 impl SpanSource for Live {
     fn scan(&self, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError> {
         scan::scan(self, request, expired)
+    }
+
+    fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
+        scan::extents(self, tenant, ids, expired)
     }
 
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {

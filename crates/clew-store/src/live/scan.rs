@@ -9,9 +9,9 @@
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use clew_model::SpanId;
+use clew_model::{SpanId, Tenant, TraceId};
 use clew_model::scan::{
-    AttributeScope, Condition, Expired, Field, ScanAnswer, ScanError, ScanRequest, SpanFilter, SpanRow, TraceMatch,
+    AttributeScope, Condition, Expired, ExtentsAnswer, Field, ScanAnswer, ScanError, ScanRequest, SpanFilter, SpanRow, TraceMatch,
 };
 
 use super::chunk::{Cell, CellKind, Chunk, Class, Column};
@@ -21,6 +21,9 @@ use super::{Live, read};
 
 /// As many as [`TraceMatch::filters_met`] has bits.
 const FILTERS_MAX: usize = 64;
+
+/// Traces looked up between two looks at the time.
+const IDS_AT_ONCE: usize = 1024;
 
 /// A filter, made ready.
 struct Filter<'r> {
@@ -53,7 +56,7 @@ pub(super) fn scan(live: &Live, request: &ScanRequest, expired: Expired<'_>) -> 
         }
         if filters.is_empty() {
             let shard = read(shard);
-            let inside = shard.traces().iter().filter(|trace| trace.extent.meets(request.range));
+            let inside = shard.traces().iter().filter(|trace| trace.meets(request.range));
             answer.matches.extend(inside.map(|trace| Found::default().into_match(trace)));
             continue;
         }
@@ -78,8 +81,30 @@ pub(super) fn scan(live: &Live, request: &ScanRequest, expired: Expired<'_>) -> 
             let shard = read(shard);
             found.found.iter().map(|found| shard.traces()[found.ordinal as usize]).collect()
         };
-        let pairs = found.found.into_iter().zip(&traces).filter(|(_, trace)| trace.extent.meets(request.range));
+        let pairs = found.found.into_iter().zip(&traces).filter(|(_, trace)| trace.meets(request.range));
         answer.matches.extend(pairs.map(|(found, trace)| found.into_match(trace)));
+    }
+    Ok(answer)
+}
+
+/// Answers [`clew_model::scan::SpanSource::extents`].
+pub(super) fn extents(
+    live: &Live,
+    tenant: &Tenant,
+    ids: &[TraceId],
+    expired: Expired<'_>,
+) -> Result<ExtentsAnswer, ScanError> {
+    let mut answer = ExtentsAnswer::default();
+    let Some(head) = live.head(tenant) else { return Ok(answer) };
+    for ids in ids.chunks(IDS_AT_ONCE) {
+        if expired() {
+            return Err(ScanError::Expired);
+        }
+        for id in ids {
+            let hash = live.growth.trace_hash(*id);
+            let shard = read(&head.shards[head.shard_of(hash)]);
+            answer.extents.extend(shard.find(hash, *id).map(|trace| (*id, trace.extent)));
+        }
     }
     Ok(answer)
 }
@@ -163,8 +188,7 @@ impl Found {
         };
         TraceMatch {
             trace_id: trace.id,
-            start_unix_nanos: trace.extent.start_unix_nanos,
-            end_unix_nanos: trace.extent.end_unix_nanos,
+            extent: trace.extent,
             filters_met: self.filters_met,
             matched_count: self.matched_count,
             rows: self.first.into_sorted_vec().into_iter().map(row).collect(),

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
-use clew_model::scan::TimeRange;
+use clew_model::scan::{Extent, TimeRange};
 use clew_model::{Notes, TraceId};
 use clew_wire::otlp::SpanView;
 use foldhash::fast::RandomState;
@@ -30,7 +30,7 @@ pub(super) struct Shard {
     /// Full chunks.
     frozen: Vec<Arc<Chunk>>,
     /// Per chunk, the growing one included: no trace that has a row in it reaches out of this.
-    covers: Vec<Extent>,
+    covers: Vec<Cover>,
     /// The growing chunk, number `frozen.len()`.
     active: Option<Box<Builder>>,
     /// Heap bytes of the frozen chunks.
@@ -48,15 +48,13 @@ pub(super) struct Trace {
     pub(super) last_row: u32,
     /// The chunk of its first row.
     first_chunk: u32,
-    /// Whether all its spans have odd times, which count as long as there are no others.
-    is_odd: bool,
 }
 
 /// A closed range of unix nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Extent {
-    pub(super) start_unix_nanos: u64,
-    pub(super) end_unix_nanos: u64,
+#[derive(Debug, Clone, Copy)]
+struct Cover {
+    start_unix_nanos: u64,
+    end_unix_nanos: u64,
 }
 
 /// The codes of a span's resource and scope, valid in one chunk.
@@ -156,7 +154,7 @@ impl Shard {
         }
         let before = self.frozen.last().map(AsRef::as_ref);
         self.active = Some(Box::new(Builder::new(&growth.hashes, before)));
-        self.covers.push(Extent { start_unix_nanos: u64::MAX, end_unix_nanos: 0 });
+        self.covers.push(Cover { start_unix_nanos: u64::MAX, end_unix_nanos: 0 });
     }
 
     /// The ordinal of the span's trace, new or known, which now includes the span's times.
@@ -164,24 +162,19 @@ impl Shard {
         let extent = Extent {
             start_unix_nanos: span.start_unix_nanos,
             end_unix_nanos: span.start_unix_nanos.saturating_add(span.duration_nanos),
+            is_odd: span.notes.contains(Notes::ODD_TIME),
         };
-        let is_odd = span.notes.contains(Notes::ODD_TIME);
         let traces = &mut self.traces;
         let found = self.index.find(hash, |ordinal| traces[*ordinal as usize].id == span.trace_id);
         let Some(ordinal) = found.copied() else {
             let ordinal = traces.len() as u32;
-            traces.push(Trace { id: span.trace_id, extent, last_row: NONE, first_chunk: chunk, is_odd });
+            traces.push(Trace { id: span.trace_id, extent, last_row: NONE, first_chunk: chunk });
             self.index.insert_unique(hash, ordinal, |ordinal| growth.trace_hash(traces[*ordinal as usize].id));
             self.covers[chunk as usize].widen(extent);
             return ordinal;
         };
         let trace = &mut traces[ordinal as usize];
-        if trace.is_odd && !is_odd {
-            trace.extent = extent;
-            trace.is_odd = false;
-        } else if trace.is_odd == is_odd {
-            trace.extent.widen(extent);
-        }
+        trace.extent = trace.extent.merge(extent);
         for cover in &mut self.covers[trace.first_chunk as usize..=chunk as usize] {
             cover.widen(trace.extent);
         }
@@ -189,15 +182,24 @@ impl Shard {
     }
 }
 
-impl Extent {
-    /// Whether an instant of it lies in the range.
-    pub(super) fn meets(self, range: TimeRange) -> bool {
+impl Trace {
+    /// Whether a question about that range may concern it. Odd times place a trace nowhere: another source may know better.
+    pub(super) fn meets(&self, range: TimeRange) -> bool {
+        self.extent.is_odd || self.extent.meets(range)
+    }
+}
+
+impl Cover {
+    fn meets(self, range: TimeRange) -> bool {
         self.start_unix_nanos < range.to_unix_nanos && range.from_unix_nanos <= self.end_unix_nanos
     }
 
     #[inline]
-    fn widen(&mut self, other: Self) {
-        self.start_unix_nanos = self.start_unix_nanos.min(other.start_unix_nanos);
-        self.end_unix_nanos = self.end_unix_nanos.max(other.end_unix_nanos);
+    fn widen(&mut self, extent: Extent) {
+        if extent.is_odd {
+            *self = Self { start_unix_nanos: 0, end_unix_nanos: u64::MAX };
+        }
+        self.start_unix_nanos = self.start_unix_nanos.min(extent.start_unix_nanos);
+        self.end_unix_nanos = self.end_unix_nanos.max(extent.end_unix_nanos);
     }
 }

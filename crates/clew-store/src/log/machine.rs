@@ -42,6 +42,8 @@ pub enum Event {
     Idle,
     /// No more offers are to be taken; what waits is to be committed.
     Stop,
+    /// Nothing more will be written: the room behind the last frame goes back to the disk.
+    Close,
 }
 
 /// What became of a batch that was to be made visible.
@@ -83,6 +85,11 @@ pub enum Effect {
     },
     /// Sync the current segment.
     Sync,
+    /// Cut the current segment behind its last frame. Whether that is durable does not matter.
+    Trim {
+        /// The length that is left.
+        length: u64,
+    },
     /// Make a batch visible, then answer that it is stored, then tell the machine.
     Insert {
         /// Which.
@@ -154,6 +161,7 @@ enum Step {
     Creating { first: u64, length: u64 },
     Writing,
     Syncing,
+    Trimming,
 }
 
 #[derive(Debug)]
@@ -206,6 +214,7 @@ impl Machine {
                 self.commit(&mut effects);
             }
             Event::Idle => self.mark(&mut effects),
+            Event::Close => self.trim(&mut effects),
             Event::Done => self.done(&mut effects),
             Event::Failed(failure) => self.failed(failure, now_nanos, &mut effects),
             Event::Inserted { ticket, result } => self.inserted(ticket, result, &mut effects),
@@ -295,6 +304,15 @@ impl Machine {
         self.write(segment, bytes, effects);
     }
 
+    fn trim(&mut self, effects: &mut Vec<Effect>) {
+        if self.step != Step::None || matches!(self.status, Status::Failed(_)) {
+            return;
+        }
+        let Some(segment) = self.segment.take() else { return };
+        self.step = Step::Trimming;
+        effects.push(Effect::Trim { length: self.end - segment.first });
+    }
+
     fn write(&mut self, segment: Segment, bytes: Vec<u8>, effects: &mut Vec<Effect>) {
         self.group_length = bytes.len() as u64;
         self.step = Step::Writing;
@@ -303,7 +321,7 @@ impl Machine {
 
     fn done(&mut self, effects: &mut Vec<Effect>) {
         match std::mem::replace(&mut self.step, Step::None) {
-            Step::None => {}
+            Step::None | Step::Trimming => {}
             Step::Creating { first, length } => {
                 self.segment = Some(Segment { first, length });
                 self.end = first + SEGMENT_HEADER_BYTES as u64;
@@ -334,7 +352,7 @@ impl Machine {
         let step = std::mem::replace(&mut self.step, Step::None);
         match (step, failure) {
             // Nothing of the group counts: the next write begins at the same position, with higher sequence numbers.
-            (Step::None | Step::Creating { .. } | Step::Writing, Failure::Full) => {
+            (Step::None | Step::Creating { .. } | Step::Writing | Step::Trimming, Failure::Full) => {
                 self.status = Status::DiskFull;
                 self.retry_at_nanos = now_nanos.saturating_add(self.disk_full_pause_nanos);
                 self.refuse_all(RefuseReason::DiskFull, effects);
@@ -362,6 +380,8 @@ impl Machine {
         if !matches!(self.status, Status::Failed(_)) {
             self.status = Status::Failed(what);
         }
+        // Nor is a marker ever written: nobody needs to wait for a quiet moment.
+        self.marker_due = false;
         self.refuse_all(RefuseReason::LogFailed, effects);
     }
 

@@ -2,14 +2,15 @@
 //!
 //! Damage stays where it is until `clew check --repair`, so each start finds and reports the same, and counts it once.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::frame::BatchHeader;
+use super::frame::{BatchHeader, FrameError};
 use super::machine::Resume;
-use super::segment::{Found, SEGMENT_VERSION, Scan, segment_first, segment_name};
+use super::segment::{Found, SEGMENT_HEADER_BYTES, SEGMENT_VERSION, Scan, segment_first, segment_name};
 use super::writer::put_file;
 use crate::OpenError;
 use crate::port::Disk;
@@ -127,6 +128,24 @@ pub(crate) struct SegmentFile {
     pub(crate) length: u64,
 }
 
+/// A segment's bytes, as far as the disk gives them.
+pub(crate) struct SegmentBytes {
+    /// Zeros where the disk gives none.
+    pub(crate) bytes: Bytes,
+    /// Where that is, and what the disk says.
+    unreadable: Vec<(Range<u64>, String)>,
+}
+
+/// Where reading a whole segment fails, it is read in pieces of this length.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// No more pieces are tried after so many have failed: a dying disk may take seconds for each.
+const FAILED_PIECES_MAX: usize = 16;
+
+/// What cannot be read today may hold sequence numbers above those that can, and be readable again tomorrow. More than
+/// any segment holds.
+const HIDDEN_SEQUENCES: u64 = 1 << 40;
+
 /// Reads the log and gives each batch to `sink` in order; copies damaged bytes aside and cuts a torn tail. Requests
 /// received since `repeats_since_unix_nanos` are remembered. May be interrupted and begun again at any point.
 pub fn recover(
@@ -138,9 +157,12 @@ pub fn recover(
     let files = segment_files(data_dir, disk)?;
     let mut recovered = Recovered { segments: files.len() as u64, ..Recovered::default() };
     recovered.damage.extend(missing_start(&files));
+    // Batches of the segment before may still be on their way; the memory of the one before that is used again.
+    let (mut spare, mut last) = (Bytes::new(), Bytes::new());
     for file in &files {
-        let bytes = read_segment(data_dir, disk, file)?;
-        let mut scan = Scan::new(bytes.clone(), file.first, file.next_first, recovered.resume.sequence);
+        let segment = read_segment(data_dir, disk, file, std::mem::replace(&mut spare, last));
+        last = segment.bytes.clone();
+        let mut scan = segment.scan(file, recovered.resume.sequence);
         while let Some(found) = scan.step().map_err(|newer| newer_segment(data_dir, file, newer.0))? {
             match found {
                 Found::Batch { offset, header, stored } => {
@@ -154,9 +176,8 @@ pub fn recover(
                 }
                 Found::Filler { .. } => {}
                 Found::Damaged { range, held, error } => {
-                    let length = range.end - range.start;
-                    let mut damage = Damage::new(&file.name, range.start, length, held.as_deref(), error.to_string());
-                    if let Err(error) = set_aside(data_dir, disk, &damage, &bytes) {
+                    let mut damage = segment.damage(file, range, held.as_deref(), error);
+                    if let Err(error) = set_aside(data_dir, disk, &damage, &segment.bytes) {
                         damage.what = format!("{} (and its bytes could not be set aside: {error})", damage.what);
                     }
                     recovered.damage.push(damage);
@@ -167,8 +188,11 @@ pub fn recover(
         recovered.resume.sequence = scan.sequence();
         recovered.resume.end = file.first + scan.offset();
         if file.next_first.is_none() {
-            cut(data_dir, disk, file, scan.offset())?;
+            settle(data_dir, disk, file, &segment, &scan)?;
         }
+    }
+    if !recovered.damage.is_empty() {
+        recovered.resume.sequence += HIDDEN_SEQUENCES;
     }
     Ok(recovered)
 }
@@ -197,11 +221,74 @@ pub(crate) fn missing_start(files: &[SegmentFile]) -> Option<Damage> {
     Some(Damage::new(&segment_name(0), 0, first.first, None, "the file is missing".to_owned()))
 }
 
-/// The bytes of a segment, as far as they belong to the log.
-pub(crate) fn read_segment(data_dir: &Path, disk: &dyn Disk, file: &SegmentFile) -> Result<Bytes, OpenError> {
+/// The bytes of a segment, as far as they belong to the log and the disk gives them. Uses the memory of `spare` again if
+/// nobody else holds it.
+pub(crate) fn read_segment(data_dir: &Path, disk: &dyn Disk, file: &SegmentFile, spare: Bytes) -> SegmentBytes {
     let path = segment_path(data_dir, &file.name);
-    let length = file.next_first.map_or(file.length, |next| file.length.min(next - file.first));
-    disk.read(&path, 0, length as usize).map(Bytes::from).map_err(OpenError::at(&path))
+    let length = file.next_first.map_or(file.length, |next| file.length.min(next - file.first)) as usize;
+    let mut bytes: Vec<u8> = match spare.try_into_mut() {
+        Ok(mut spare) => {
+            spare.clear();
+            spare.into()
+        }
+        Err(_) => Vec::new(),
+    };
+    // Room for any other segment, too. Should there be none, the read says so.
+    let _ = bytes.try_reserve_exact(file.length as usize);
+    let mut unreadable = Vec::new();
+    if disk.read_into(&path, 0, length, &mut bytes).is_err() {
+        (bytes, unreadable) = read_pieces(&path, disk, length);
+    }
+    SegmentBytes { bytes: bytes.into(), unreadable }
+}
+
+/// Reads what can be read, and says what cannot.
+fn read_pieces(path: &Path, disk: &dyn Disk, length: usize) -> (Vec<u8>, Vec<(Range<u64>, String)>) {
+    let mut bytes = Vec::new();
+    let mut unreadable: Vec<(Range<u64>, String)> = Vec::new();
+    while bytes.len() < length {
+        let start = bytes.len();
+        let most = PIECE_BYTES.min(length - start);
+        match disk.read(path, start as u64, most) {
+            // The file is shorter than it was.
+            Ok(piece) if piece.is_empty() => break,
+            Ok(piece) => bytes.extend(piece),
+            Err(error) => {
+                let end = if unreadable.len() + 1 == FAILED_PIECES_MAX { length } else { start + most };
+                bytes.resize(end, 0);
+                unreadable.push((start as u64..end as u64, error.to_string()));
+            }
+        }
+    }
+    (bytes, unreadable)
+}
+
+impl SegmentBytes {
+    /// A scan; `sequence` is that of the last frame before.
+    pub(crate) fn scan(&self, file: &SegmentFile, sequence: u64) -> Scan {
+        let scan = Scan::new(self.bytes.clone(), file.first, file.next_first, sequence);
+        scan.unreadable_until(self.unreadable_end())
+    }
+
+    /// The damage that a range is; `held` is what its header says.
+    pub(crate) fn damage(
+        &self,
+        file: &SegmentFile,
+        range: Range<u64>,
+        held: Option<&BatchHeader>,
+        error: FrameError,
+    ) -> Damage {
+        let touches = |(of, _): &&(Range<u64>, String)| of.start < range.end && range.start < of.end;
+        let what = match self.unreadable.iter().find(touches) {
+            Some((_, disk_error)) => format!("the disk cannot read it: {disk_error}"),
+            None => error.to_string(),
+        };
+        Damage::new(&file.name, range.start, range.end - range.start, held, what)
+    }
+
+    fn unreadable_end(&self) -> u64 {
+        self.unreadable.last().map_or(0, |(range, _)| range.end)
+    }
 }
 
 pub(crate) fn segment_path(data_dir: &Path, name: &str) -> PathBuf {
@@ -216,9 +303,8 @@ pub(crate) fn newer_segment(data_dir: &Path, file: &SegmentFile, found: u32) -> 
 /// Copies damaged bytes to the folder `aside`, once.
 pub(crate) fn set_aside(data_dir: &Path, disk: &dyn Disk, damage: &Damage, bytes: &[u8]) -> std::io::Result<()> {
     let end = bytes.len().min((damage.offset + damage.length) as usize);
-    let Some(damaged) = bytes.get(damage.offset as usize..end).filter(|damaged| !damaged.is_empty()) else {
-        return Ok(());
-    };
+    let worth_keeping = |damaged: &&[u8]| damaged.iter().any(|byte| *byte != 0);
+    let Some(damaged) = bytes.get(damage.offset as usize..end).filter(worth_keeping) else { return Ok(()) };
     let (folder, name) = (data_dir.join(ASIDE_FOLDER), damage.aside_name());
     let length = damaged.len() as u64;
     if disk.list(&folder)?.iter().any(|entry| entry.name == name && entry.length == length) {
@@ -228,16 +314,37 @@ pub(crate) fn set_aside(data_dir: &Path, disk: &dyn Disk, damage: &Damage, bytes
     Ok(())
 }
 
-/// Cuts the last segment after its last frame: its room goes back to the disk, and a torn tail goes.
-fn cut(data_dir: &Path, disk: &dyn Disk, file: &SegmentFile, end: u64) -> Result<(), OpenError> {
-    if file.length <= end {
-        return Ok(());
-    }
+/// Makes the end of the log durable and cuts what is behind it: a torn tail, and room that nobody will use.
+///
+/// What no frame calls synced may stand in the machine's memory alone: its writer died before the sync, or the sync failed,
+/// after which a later one says nothing about the same bytes. So they are written again before anything builds on them.
+fn settle(
+    data_dir: &Path,
+    disk: &dyn Disk,
+    file: &SegmentFile,
+    segment: &SegmentBytes,
+    scan: &Scan,
+) -> Result<(), OpenError> {
     let path = segment_path(data_dir, &file.name);
-    let cut = || {
+    let end = scan.offset();
+    // Never zeros in the place of what the disk could not read.
+    let from = scan.synced_offset().max(SEGMENT_HEADER_BYTES as u64).max(segment.unreadable_end());
+    let settle = || {
         let mut open = disk.open(&path)?;
-        open.set_length(end)?;
+        if let Some(tail) = segment.bytes.get(from as usize..end as usize).filter(|tail| !tail.is_empty()) {
+            open.write_at(from, tail)?;
+        }
+        if file.length > end {
+            open.set_length(end)?;
+        }
         open.sync_data()
     };
-    cut().map_err(OpenError::at(&path))
+    match settle() {
+        Err(error) if segment.unreadable.is_empty() => Err(OpenError::at(&path)(error)),
+        Err(error) => {
+            tracing::error!(%error, segment = file.name, "the last segment can neither be read nor written");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }

@@ -24,10 +24,12 @@ pub fn segment_name(first: u64) -> String {
     format!("{first:020}.seg")
 }
 
-/// The position at which the segment of that name begins; `None` for other files.
+/// The position at which the segment of that name begins; `None` for other files, and for positions that no log reaches,
+/// so that sums of positions and lengths have room.
 pub fn segment_first(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".seg")?;
-    (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+    let first = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
+    first.filter(|first| digits.len() == 20 && *first <= u64::MAX >> 1)
 }
 
 /// The header of the segment that begins at a position.
@@ -86,7 +88,9 @@ pub struct Scan {
     first: u64,
     offset: usize,
     limit: Option<usize>,
+    unreadable_end: usize,
     sequence: u64,
+    synced: u64,
     ended: bool,
 }
 
@@ -95,7 +99,15 @@ impl Scan {
     /// there is one; `sequence` is that of the last frame before.
     pub fn new(bytes: Bytes, first: u64, next_first: Option<u64>, sequence: u64) -> Self {
         let limit = next_first.map(|next| next.saturating_sub(first) as usize);
-        Self { bytes, first, offset: 0, limit, sequence, ended: false }
+        Self { bytes, first, offset: 0, limit, unreadable_end: 0, sequence, synced: first, ended: false }
+    }
+
+    /// Nobody knows what stands in some places before that offset, since the disk would not say: they are damage, and
+    /// neither a torn tail nor the end of the log.
+    #[must_use]
+    pub fn unreadable_until(mut self, offset: u64) -> Self {
+        self.unreadable_end = offset as usize;
+        self
     }
 
     /// Where the scan stands: after it has ended, the offset at which the segment's frames end.
@@ -106,6 +118,11 @@ impl Scan {
     /// The sequence number of the last frame that was read.
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// The offset before which the frames that were read say that everything was synced.
+    pub fn synced_offset(&self) -> u64 {
+        (self.synced - self.first).min(self.offset())
     }
 
     /// The next thing, or `None` at the end.
@@ -149,7 +166,7 @@ impl Scan {
         let header = self.header(offset)?;
         let body = offset + header.header_bytes as usize;
         let body_end = body.saturating_add(header.body_bytes as usize);
-        if self.limit.is_some_and(|limit| body_end > limit) {
+        if body_end > self.limit.unwrap_or(self.bytes.len()) {
             return Err(FrameError::BodyDamaged);
         }
         let bytes = if header.kind == FrameKind::Gap { Some(&[][..]) } else { self.bytes.get(body..body_end) };
@@ -170,7 +187,10 @@ impl Scan {
             return Err(FrameError::NoFrame);
         }
         let header = Header::read(bytes)?;
-        if header.place.sequence <= self.sequence { Err(FrameError::NoFrame) } else { Ok(header) }
+        // A gap takes no number of its own: it may stand for bytes that had none.
+        let (last, sequence) = (self.sequence, header.place.sequence);
+        let fresh = if header.kind == FrameKind::Gap { sequence >= last } else { sequence > last };
+        if fresh { Ok(header) } else { Err(FrameError::NoFrame) }
     }
 
     fn take(&mut self, header: &Header) -> Found {
@@ -178,6 +198,7 @@ impl Scan {
         let body = offset + header.header_bytes as usize;
         self.offset = body.saturating_add(header.body_bytes as usize);
         self.sequence = header.place.sequence;
+        self.synced = self.synced.max(header.place.synced);
         match header.kind {
             FrameKind::Batch => match BatchHeader::read(&self.bytes[offset..body]) {
                 Ok(batch) => Found::Batch {
@@ -197,7 +218,8 @@ impl Scan {
         let start = self.offset;
         let rest = self.bytes.get(start..).unwrap_or(&[]);
         let used = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        if self.limit.is_none() && used == 0 {
+        let hidden = start < self.unreadable_end;
+        if self.limit.is_none() && used == 0 && !hidden {
             self.ended = true;
             return None;
         }
@@ -206,7 +228,8 @@ impl Scan {
         let next = self.next_frame(from);
         let end = match (self.limit, next) {
             (Some(limit), next) => next.map_or(limit, |(offset, _)| offset),
-            (None, Some((offset, header))) if self.is_synced_beyond(start, offset, &header) => offset,
+            (None, Some((offset, header))) if hidden || self.is_synced_beyond(start, offset, &header) => offset,
+            (None, None) if hidden => self.unreadable_end.max(start + used),
             (None, _) => {
                 self.ended = true;
                 return Some(Found::Torn { range: start as u64..(start + used) as u64 });

@@ -30,6 +30,7 @@ impl Writer {
                 self.current()?.write_at(*offset, bytes).map_err(|error| failure(&error))
             }
             Effect::Sync => self.current()?.sync_data().map_err(|error| failure(&error)),
+            Effect::Trim { length } => self.current()?.set_length(*length).map_err(|error| failure(&error)),
             Effect::Insert { .. } | Effect::Reply { .. } => Ok(()),
         }
     }

@@ -1,10 +1,11 @@
 //! A disk that fails and crashes on demand.
 
 use std::io;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::memory::Fate;
+use super::memory::{Fate, MemoryFile};
 use super::{Disk, DiskFile, Entry, MemoryDisk};
 
 /// Something that was asked of the disk and changes it.
@@ -32,7 +33,8 @@ pub enum Fault {
         /// Bytes written before the disk was full.
         written_bytes: usize,
     },
-    /// The effect fails as on a broken disk, and nothing of it is done.
+    /// The effect fails as on a broken disk, and nothing of it is done. Bytes whose sync fails can be read until a crash,
+    /// and no later sync makes them durable.
     Broken,
     /// The machine dies before the effect; each later one fails too, until [`FaultyDisk::restart`].
     Crash,
@@ -72,6 +74,7 @@ pub struct FaultyDisk {
 struct Script {
     effects: Vec<Effect>,
     faults: Vec<(usize, Fault)>,
+    unreadable: Vec<(PathBuf, Range<u64>)>,
     full: bool,
     held: bool,
     dead: bool,
@@ -92,6 +95,11 @@ impl FaultyDisk {
     pub fn fail_next(&self, fault: Fault) {
         let next = self.script().effects.len();
         self.fail_at(next, fault);
+    }
+
+    /// Lets each read of a file that touches the range fail.
+    pub fn set_unreadable(&self, path: &Path, range: Range<u64>) {
+        self.script().unreadable.push((path.to_owned(), range));
     }
 
     /// Whether there is room: while there is none, each create and each extension fails as on a full disk.
@@ -169,17 +177,22 @@ impl Disk for FaultyDisk {
         self.disk.list(folder)
     }
 
-    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-        self.disk.read(path, offset, length)
+    fn read_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let end = offset.saturating_add(length as u64);
+        let touched = |(of, range): &(PathBuf, Range<u64>)| of == path && range.start < end && offset < range.end;
+        if self.script().unreadable.iter().any(touched) {
+            return Err(Fault::Broken.into());
+        }
+        self.disk.read_into(path, offset, length, bytes)
     }
 
     fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {
         self.enter(Effect::Create)?;
-        Ok(Box::new(FaultyFile { file: self.disk.create(path, length)?, disk: self.clone() }))
+        Ok(Box::new(FaultyFile { file: self.disk.create_file(path, length)?, disk: self.clone() }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(FaultyFile { file: self.disk.open(path)?, disk: self.clone() }))
+        Ok(Box::new(FaultyFile { file: self.disk.open_file(path)?, disk: self.clone() }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -198,7 +211,7 @@ impl Disk for FaultyDisk {
 }
 
 struct FaultyFile {
-    file: Box<dyn DiskFile>,
+    file: MemoryFile,
     disk: FaultyDisk,
 }
 
@@ -218,7 +231,12 @@ impl DiskFile for FaultyFile {
     fn sync_data(&mut self) -> io::Result<()> {
         let held = self.disk.released.wait_while(self.disk.script(), |script| script.held);
         drop(held.unwrap_or_else(PoisonError::into_inner));
-        self.disk.enter(Effect::Sync)?;
+        if let Err(fault) = self.disk.enter(Effect::Sync) {
+            if fault == Fault::Broken {
+                self.file.fail_sync();
+            }
+            return Err(fault.into());
+        }
         self.file.sync_data()
     }
 

@@ -163,28 +163,22 @@ impl Disk for MemoryDisk {
             .collect())
     }
 
-    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    fn read_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         let state = self.state();
-        let bytes = &state.files[state.find(path)?].bytes;
-        let from = bytes.len().min(offset as usize);
-        let to = bytes.len().min(from.saturating_add(length));
-        Ok(bytes[from..to].to_vec())
+        let file = &state.files[state.find(path)?].bytes;
+        let from = file.len().min(offset as usize);
+        let to = file.len().min(from.saturating_add(length));
+        bytes.clear();
+        bytes.extend_from_slice(&file[from..to]);
+        Ok(())
     }
 
     fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {
-        let mut state = self.state();
-        state.files.push(Content::default());
-        let file = state.files.len() - 1;
-        state.names.insert(path.to_owned(), file);
-        let mut handle = self.handle(file, state.boots);
-        drop(state);
-        handle.set_length(length)?;
-        Ok(Box::new(handle))
+        Ok(Box::new(self.create_file(path, length)?))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let state = self.state();
-        Ok(Box::new(self.handle(state.find(path)?, state.boots)))
+        Ok(Box::new(self.open_file(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -215,8 +209,20 @@ impl Disk for MemoryDisk {
 }
 
 impl MemoryDisk {
-    fn handle(&self, file: usize, boot: u64) -> MemoryFile {
-        MemoryFile { disk: self.clone(), file, boot }
+    pub(super) fn create_file(&self, path: &Path, length: u64) -> io::Result<MemoryFile> {
+        let mut state = self.state();
+        state.files.push(Content::default());
+        let file = state.files.len() - 1;
+        state.names.insert(path.to_owned(), file);
+        let mut handle = MemoryFile { disk: self.clone(), file, boot: state.boots };
+        drop(state);
+        handle.set_length(length)?;
+        Ok(handle)
+    }
+
+    pub(super) fn open_file(&self, path: &Path) -> io::Result<MemoryFile> {
+        let state = self.state();
+        Ok(MemoryFile { disk: self.clone(), file: state.find(path)?, boot: state.boots })
     }
 }
 
@@ -235,13 +241,19 @@ impl Drop for MemoryLock {
     }
 }
 
-struct MemoryFile {
+pub(super) struct MemoryFile {
     disk: MemoryDisk,
     file: usize,
     boot: u64,
 }
 
 impl MemoryFile {
+    /// What a sync that fails does at worst: whatever was pending can still be read, is not durable, and no later sync
+    /// makes it so.
+    pub(super) fn fail_sync(&mut self) {
+        self.disk.state().files[self.file].pending.clear();
+    }
+
     fn change(&self, change: Change) -> io::Result<()> {
         let mut state = self.disk.state();
         if state.boots != self.boot {

@@ -40,8 +40,16 @@ pub trait Disk: Send + Sync {
     /// The files of a folder, sorted by name; a folder that does not exist is empty.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
 
-    /// The bytes `offset .. offset + length`, fewer at the end of the file. `NotFound` when there is no such file.
-    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>>;
+    /// Puts the bytes `offset .. offset + length`, fewer at the end of the file, in place of what `bytes` held. `NotFound`
+    /// when there is no such file.
+    fn read_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()>;
+
+    /// As [`Disk::read_into`], into memory of its own.
+    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_into(path, offset, length, &mut bytes)?;
+        Ok(bytes)
+    }
 
     /// A new file of `length` zeros, its blocks reserved, in place of any file of that name; missing folders are made.
     /// `StorageFull` when the blocks cannot be had. Durability: the bytes by [`DiskFile::sync_data`], the name by

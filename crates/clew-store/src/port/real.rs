@@ -41,13 +41,13 @@ impl Disk for RealDisk {
         Ok(entries)
     }
 
-    fn read(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    fn read_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut file = File::open(path)?;
-        let available = file.metadata()?.len().saturating_sub(offset);
-        let mut bytes = Vec::with_capacity(length.min(usize::try_from(available).unwrap_or(usize::MAX)));
+        let available = usize::try_from(file.metadata()?.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+        bytes.clear();
+        bytes.try_reserve_exact(length.min(available)).map_err(io::Error::other)?;
         file.seek(SeekFrom::Start(offset))?;
-        file.take(length as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        file.take(length as u64).read_to_end(bytes).map(drop)
     }
 
     fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {

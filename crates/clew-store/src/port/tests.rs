@@ -52,7 +52,8 @@ fn a_crash_takes_what_was_not_synced_and_nothing_else() {
         let name = crashed.list(folder).unwrap()[0].name.clone();
         let bytes = crashed.read(&folder.join(&name), 0, 9999).unwrap();
         assert_eq!(bytes.len(), 2000);
-        (name, bytes.iter().filter(|byte| **byte == 1).count(), bytes.iter().filter(|byte| **byte == 2).count())
+        let count = |of: u8| bytes.iter().copied().filter(|byte| *byte == of).count();
+        (name, count(1), count(2))
     };
     assert_eq!(found(Kept::Nothing, false), ("a".to_owned(), 1000, 0));
     assert_eq!(found(Kept::All, true), ("b".to_owned(), 500, 1000));

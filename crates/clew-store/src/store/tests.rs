@@ -125,6 +125,38 @@ fn closing_is_idempotent_and_refuses_what_comes_later() {
 }
 
 #[test]
+fn a_clean_close_leaves_no_reserved_room() {
+    let disk = disk();
+    let store = open_on(&disk, StoreConfig { segment_bytes: 1 << 20, ..config() }).unwrap();
+    assert_eq!(put(&store, batch(1, 1)), Outcome::Stored);
+    assert_eq!(disk.list("/data/log".as_ref()).unwrap()[0].length, 1 << 20);
+    assert_eq!(store.close(), Ok(()));
+    let length = disk.list("/data/log".as_ref()).unwrap()[0].length;
+    assert!(length < 4000, "{length}");
+    let store = open(&disk);
+    assert_eq!((store.figures().replay_spans, store.figures().torn_bytes), (1, 0));
+    assert!(store.health().is_empty());
+}
+
+#[test]
+fn refusals_do_not_keep_the_log_from_a_quiet_moment() {
+    let disk = disk();
+    let clock = Arc::new(ManualClock::new(testing::NOW_UNIX_NANOS));
+    let config = StoreConfig { live_bytes: 1, idle_marker_after: Duration::from_hours(1), ..config() };
+    let store = Store::open(config, Ports { disk: Arc::new(disk.clone()), clock: Arc::clone(&clock) as _ }).unwrap();
+    assert_eq!(put(&store, batch(1, 1)), Outcome::Stored);
+    let before = disk.effects().len();
+    let mut number = 1;
+    let deadline = SystemClock::new();
+    while disk.effects().len() == before && deadline.monotonic_nanos() < WAIT.as_nanos() as u64 {
+        clock.advance_nanos(Duration::from_mins(30).as_nanos() as u64);
+        number += 1;
+        assert_eq!(put(&store, batch(number, 1)), Outcome::Refused(RefuseReason::LiveFull));
+    }
+    assert!(number > 2 && disk.effects().len() > before, "no marker after {number} refusals");
+}
+
+#[test]
 fn dropping_the_last_handle_closes() {
     let disk = disk();
     let store = open(&disk);
@@ -321,6 +353,70 @@ fn l6_missing_segments_are_damage_and_can_be_acknowledged() {
 }
 
 #[test]
+fn l6_what_the_disk_cannot_read_is_damage_and_everything_else_is_read() {
+    let disk = disk();
+    filled(&disk);
+    let files = disk.list("/data/log".as_ref()).unwrap();
+    let path = |index: usize| Path::new("/data/log").join(&files[index].name);
+    for (index, range) in [(0, 0..u64::MAX), (1, 600..601), (files.len() - 1, 0..10), (files.len() - 1, 0..u64::MAX)] {
+        let sick = FaultyDisk::new(disk.memory().fork());
+        sick.set_unreadable(&path(index), range);
+        let clean = FaultyDisk::new(sick.memory().clone());
+        for number in 100..103 {
+            let report = check("/data".as_ref(), &sick, false).unwrap();
+            assert!(!report.is_clean() && !report.segments[index].damage.is_empty(), "{report:?}");
+            let store = open(&sick);
+            let detail = &store.health()[0].detail;
+            assert!(detail.contains(&files[index].name) && detail.contains("cannot read it"), "{detail}");
+            assert!(rows(&store, 1).incomplete.is_some());
+            // Small segments are one piece.
+            assert!((FILL / 2..FILL).contains(&(store.figures().replay_batches - (number - 100))));
+            assert_eq!(put(&store, batch(number, 1)), Outcome::Stored);
+        }
+        // A better cable: nothing that was stored before, or in the meantime, is lost or taken for stale.
+        let store = open(&clean);
+        assert!(store.health().is_empty(), "{:?}", store.health());
+        assert_eq!(store.figures().replay_batches, FILL + 3);
+        drop(store);
+        assert!(check("/data".as_ref(), &sick, true).unwrap().repaired_segments > 0);
+        assert!(open(&clean).health().is_empty());
+    }
+}
+
+#[test]
+fn l6_repairs_of_neighbours_and_of_an_empty_segment_harm_no_other() {
+    // A start that crashed before its first group left a segment without a frame.
+    let disk = disk();
+    let store = open(&disk);
+    assert_eq!(put(&store, batch(1, 5)), Outcome::Stored);
+    drop(store);
+    let store = open(&disk);
+    disk.fail_at(disk.effects().len() + 5, Fault::Broken);
+    assert_eq!(put(&store, batch(2, 5)), Outcome::Refused(RefuseReason::LogFailed));
+    drop(store);
+    let store = open(&disk);
+    assert_eq!(put(&store, batch(3, 5)), Outcome::Stored);
+    drop(store);
+    let files = disk.list("/data/log".as_ref()).unwrap();
+    let paths: Vec<_> = files.iter().map(|file| Path::new("/data/log").join(&file.name)).collect();
+    assert_eq!((files.len(), files[1].length), (3, 32), "{files:?}");
+    let repaired = |disk: &FaultyDisk, batches| {
+        assert_eq!(names(&open(disk))[0], HealthReason::CORRUPTION);
+        check("/data".as_ref(), disk, true).unwrap();
+        let store = open(disk);
+        assert_eq!((names(&store), store.figures().replay_batches), (vec![], batches));
+    };
+    let lost = FaultyDisk::new(disk.memory().fork());
+    lost.memory().remove(&paths[1]);
+    repaired(&lost, 2);
+    // The last frame of the first segment, and the first of the last.
+    for (index, offset) in [(0, files[0].length as usize - 1), (2, 100)] {
+        disk.memory().flip_bit(&paths[index], offset, 3);
+    }
+    repaired(&disk, 1);
+}
+
+#[test]
 fn every_flipped_byte_of_a_small_log_is_reported_or_torn_and_never_a_wrong_span() {
     let disk = disk();
     let store = open(&disk);
@@ -360,6 +456,9 @@ fn a_body_that_cannot_be_read_is_answered_and_does_not_stop_the_store() {
     drop(store);
     let store = open(&disk);
     assert_eq!(names(&store), [HealthReason::CORRUPTION]);
+    assert_eq!((store.figures().replay_batches, store.figures().replay_spans), (1, 1));
+    let resent = Batch { span_count: 1, ..batch(1, 1) };
+    assert_eq!(put(&store, resent), Outcome::Stored, "it was not known as stored");
     drop(store);
     check("/data".as_ref(), &disk, true).unwrap();
     assert!(open(&disk).health().is_empty());

@@ -28,8 +28,8 @@ fn main() -> anyhow::Result<()> {
     let bytes: usize = requests.iter().map(Vec::len).sum();
     let spans = (REQUESTS * REQUEST_SPANS) as f64;
     println!("{REQUESTS} requests of {REQUEST_SPANS} spans, {:.0} bytes a span\n", bytes as f64 / spans);
-    parts::run(&requests, REQUEST_SPANS)?;
-    server::run()
+    let calibration = parts::run(&requests, REQUEST_SPANS)?;
+    server::run(calibration)
 }
 
 fn requests() -> Vec<Vec<u8>> {

@@ -25,8 +25,8 @@ pub(crate) fn unix_nanos() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_nanos() as u64
 }
 
-/// Measures and prints each part.
-pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<()> {
+/// Measures and prints each part; returns the calibration in nanoseconds a span.
+pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<f64> {
     let spans = requests.len() * request_spans;
     let calibration = fastest(spans, || decode_owned(requests));
     println!("{:<44}{:>10}{:>12}{:>10}", "part (one thread)", "ns/span", "spans/s", "ratio");
@@ -50,7 +50,8 @@ pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<
     println!("{:<44}{:>10.0}", "head: bytes of memory a span", live.bytes() as f64 / live.span_count() as f64);
     let scratch = tempfile::tempdir_in(std::env::current_dir()?)?;
     replay(requests, request_spans, scratch.path(), &show)?;
-    sync_of_the_folder(scratch.path())
+    sync_of_the_folder(scratch.path())?;
+    Ok(calibration)
 }
 
 fn live_config() -> LiveConfig {

@@ -9,15 +9,16 @@ use serde_json::Value;
 
 const CLEW: &str = env!("CARGO_BIN_EXE_clew");
 
-/// Starts a server per case, loads it, and prints what it took.
-pub(crate) fn run() -> anyhow::Result<()> {
+/// Starts a server per case, loads it, and prints what it took; `calibration` is in nanoseconds a span.
+pub(crate) fn run(calibration: f64) -> anyhow::Result<()> {
     println!(
-        "\n{:<26}{:>11}{:>15}{:>11}{:>11}{:>10}",
-        "whole server", "spans/s", "spans/CPU-s", "ack p50", "ack p99", "RSS MiB"
+        "\n{:<26}{:>10}{:>13}{:>9}{:>11}{:>11}{:>9}",
+        "whole server", "spans/s", "spans/CPU-s", "ratio", "ack p50", "ack p99", "RSS MiB"
     );
     let idle = Server::start()?;
-    println!("{:<26}{:>58.0}", "idle", idle.rss_mib()?);
+    println!("{:<26}{:>63.0}", "idle", idle.rss_mib()?);
     drop(idle);
+    let case = |name, flags: &[&str]| case(name, flags, calibration);
     case("50 k spans/s, HTTP", &["--rate", "50000", "--protocol", "http"])?;
     case("50 k spans/s, gRPC", &["--rate", "50000", "--protocol", "grpc"])?;
     case("as fast as it goes, HTTP", &["--rate", "max", "--protocol", "http"])?;
@@ -26,7 +27,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     case("as fast as it goes, zstd", &["--rate", "max", "--protocol", "http", "--compression", "zstd"])
 }
 
-fn case(name: &str, flags: &[&str]) -> anyhow::Result<()> {
+fn case(name: &str, flags: &[&str], calibration: f64) -> anyhow::Result<()> {
     let server = Server::start()?;
     let before = cpu_nanos(server.process.id())?;
     let output = Command::new(CLEW)
@@ -34,16 +35,18 @@ fn case(name: &str, flags: &[&str]) -> anyhow::Result<()> {
         .args(flags)
         .stderr(Stdio::inherit())
         .output()?;
-    let cpu = (cpu_nanos(server.process.id())? - before) as f64 / 1e9;
+    let cpu = (cpu_nanos(server.process.id())? - before) as f64;
     let report: Value = serde_json::from_slice(&output.stdout).context("clew load --json prints JSON")?;
     let figure = |path: &str| {
         let value = report.pointer(path).and_then(Value::as_f64);
         value.with_context(|| format!("clew load reports no {path}: {report}"))
     };
+    let cost = cpu / figure("/acknowledgedSpans")?;
     println!(
-        "{name:<26}{:>11.0}{:>15.0}{:>8.2} ms{:>8.2} ms{:>10.0}",
+        "{name:<26}{:>10.0}{:>13.0}{:>8.2}x{:>8.2} ms{:>8.2} ms{:>9.0}",
         figure("/acknowledgedSpansPerSecond")?,
-        figure("/acknowledgedSpans")? / cpu,
+        1e9 / cost,
+        calibration / cost,
         figure("/ackLatency/p50Nanos")? / 1e6,
         figure("/ackLatency/p99Nanos")? / 1e6,
         server.rss_mib()?,

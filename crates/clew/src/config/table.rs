@@ -174,7 +174,7 @@ settings! {
     "live.bytes" live_bytes: MemoryShare = "auto" in 4 * MIB..=1024 * GIB;
 
     /// Over how many locks live spans are spread.
-    "live.shards" live_shards: u64 = "16" in 1..=1024;
+    "live.shards" live_shards: u64 = "4" in 1..=1024;
 
     /// Threads that make synced spans visible; `auto` is one for each core, at most eight.
     "live.workers" live_workers: AutoCount = "auto" in 1..=256;

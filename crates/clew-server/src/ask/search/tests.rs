@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_model::{StatusCode, Tenant};
+use clew_model::{Notes, StatusCode, Tenant};
 
 use super::*;
 use crate::ask::naive::{Chance, EPOCH, Naive, OPERATIONS, SERVICES, random_span, random_spans};
@@ -84,13 +84,16 @@ impl Wanted {
     }
 
     fn is_met_by(&self, spans: &[&Span]) -> bool {
-        let start = spans.iter().map(|span| span.start_unix_nanos).min().unwrap();
-        let end = spans.iter().map(|span| span.end_unix_nanos()).max().unwrap();
+        let is_odd = |span: &&Span| span.notes.contains(Notes::ODD_TIME);
+        let all_odd = spans.iter().all(|span| is_odd(&span));
+        let counted: Vec<&Span> = spans.iter().copied().filter(|span| all_odd || !is_odd(span)).collect();
+        let start = counted.iter().map(|span| span.start_unix_nanos).min().unwrap();
+        let end = counted.iter().map(|span| span.end_unix_nanos()).max().unwrap();
         let is_within = |millis: u64, (min, max): (u64, u64)| (min..=max).contains(&millis);
         self.services.iter().all(|service| spans.iter().any(|span| span.service() == *service))
             && spans.iter().any(|span| self.is_met_by_span(span))
             && self.trace_millis.is_none_or(|bounds| is_within((end - start) / 1_000_000, bounds))
-            && self.start_millis.is_none_or(|bounds| is_within((start - EPOCH) / 1_000_000, bounds))
+            && self.start_millis.is_none_or(|bounds| start >= EPOCH && is_within((start - EPOCH) / 1_000_000, bounds))
     }
 }
 

@@ -78,7 +78,7 @@ fn details_of_single_spans_come_alone_and_keep_the_whole_thread() {
 fn the_first_served_media_type_wins() {
     let form = |accept: &str| wish("", Some(accept)).map(|wish| wish.form);
     assert_eq!(form("application/json"), Ok(Form::Full));
-    assert_eq!(form("image/png, application/x-protobuf;q=0.9, */*"), Ok(Form::OtlpProtobuf));
+    assert_eq!(form("image/png, application/x-protobuf;q=0.9, */*;q=0.1"), Ok(Form::OtlpProtobuf));
     assert_eq!(form("text/html,application/xhtml+xml,*/*;q=0.8"), Ok(Form::Full));
     assert_eq!(form("application/vnd.otlp+json"), Ok(Form::OtlpJson));
     assert!(matches!(form("image/png"), Err(AskError::NotAcceptable(_))));

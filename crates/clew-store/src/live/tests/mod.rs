@@ -81,6 +81,8 @@ proptest! {
             let ids: Vec<TraceId> = (0..8).rev().map(input::trace_id).collect();
             let rows = live.rows(&tenant, &ids, &|| false).unwrap();
             prop_assert_eq!(rows.spans, oracle.rows(&tenant, &ids));
+            let extents = live.extents(&tenant, &ids, &|| false).unwrap();
+            prop_assert_eq!(extents.extents, oracle.extents(&tenant, &ids));
         }
     }
 }

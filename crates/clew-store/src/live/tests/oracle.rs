@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use clew_model::scan::{AttributeScope, Condition, Field, Op, ScanRequest, SpanRow, TraceMatch};
+use clew_model::scan::{AttributeScope, Condition, Extent, Field, Op, ScanRequest, SpanRow, TraceMatch};
 use clew_model::value::find;
 use clew_model::{Attribute, Notes, Span, Tenant, TraceId, Value};
 use clew_wire::otlp::{AdmitOptions, admit, spans};
@@ -78,6 +78,11 @@ impl Oracle {
         traces.filter_map(|(id, spans)| match_of(id, &spans, request)).collect()
     }
 
+    pub(super) fn extents(&self, tenant: &Tenant, ids: &[TraceId]) -> Vec<(TraceId, Extent)> {
+        let traces = self.traces(tenant);
+        ids.iter().filter_map(|id| Some((*id, extent(traces.get(id)?)))).collect()
+    }
+
     fn spans(&self, tenant: &Tenant) -> &[Span] {
         self.of_tenant.get(tenant).map_or(&[], Vec::as_slice)
     }
@@ -92,11 +97,9 @@ impl Oracle {
 }
 
 fn match_of(trace_id: TraceId, spans: &[&Span], request: &ScanRequest) -> Option<TraceMatch> {
-    let is_plain = |span: &&&Span| !span.notes.contains(Notes::ODD_TIME);
-    let counts = |span: &&&Span| is_plain(span) || !spans.iter().any(|span| is_plain(&span));
-    let start_unix_nanos = spans.iter().filter(counts).map(|span| span.start_unix_nanos).min()?;
-    let end_unix_nanos = spans.iter().filter(counts).map(|span| span.end_unix_nanos()).max()?;
-    if end_unix_nanos < request.range.from_unix_nanos || start_unix_nanos >= request.range.to_unix_nanos {
+    let extent = extent(spans);
+    let is_before = extent.end_unix_nanos < request.range.from_unix_nanos;
+    if !extent.is_odd && (is_before || extent.start_unix_nanos >= request.range.to_unix_nanos) {
         return None;
     }
     let (mut filters_met, mut matched_count, mut rows) = (0, 0, Vec::new());
@@ -114,7 +117,18 @@ fn match_of(trace_id: TraceId, spans: &[&Span], request: &ScanRequest) -> Option
     rows.sort_by_key(|row| (row.start_unix_nanos, row.span_id, row.duration_nanos));
     rows.truncate(request.rows_per_trace as usize);
     let is_match = request.filters.is_empty() || matched_count > 0;
-    is_match.then_some(TraceMatch { trace_id, start_unix_nanos, end_unix_nanos, filters_met, matched_count, rows })
+    is_match.then_some(TraceMatch { trace_id, extent, filters_met, matched_count, rows })
+}
+
+fn extent(spans: &[&Span]) -> Extent {
+    let is_plain = |span: &&&Span| !span.notes.contains(Notes::ODD_TIME);
+    let is_odd = !spans.iter().any(|span| is_plain(&span));
+    let counted = || spans.iter().filter(|span| is_odd || is_plain(span));
+    Extent {
+        start_unix_nanos: counted().map(|span| span.start_unix_nanos).min().unwrap(),
+        end_unix_nanos: counted().map(|span| span.end_unix_nanos()).max().unwrap(),
+        is_odd,
+    }
 }
 
 fn meets(span: &Span, condition: &Condition) -> bool {

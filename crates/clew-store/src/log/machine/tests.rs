@@ -17,6 +17,7 @@ fn names(effects: &[Effect]) -> Vec<String> {
         Effect::CreateSegment { first, .. } => format!("create {first}"),
         Effect::Write { offset, .. } => format!("write {offset}"),
         Effect::Sync => "sync".to_owned(),
+        Effect::Trim { length } => format!("trim {length}"),
         Effect::Insert { ticket } => format!("insert {ticket}"),
         Effect::Reply { ticket, outcome: Outcome::Refused(reason) } => format!("{ticket} {}", reason.as_str()),
         Effect::Reply { ticket, outcome } => format!("{ticket} {outcome:?}"),
@@ -113,6 +114,18 @@ fn l4_a_failed_sync_refuses_all_for_ever() {
     assert_eq!(names(&offer(&mut machine, 5, 1)), ["5 log_failed"]);
     assert!(after(&mut machine, Event::Idle).is_empty(), "nothing more is written");
     assert_eq!(*machine.status(), Status::Failed("io".to_owned()));
+    assert!(after(&mut machine, Event::Close).is_empty(), "nor cut");
+    assert!(!machine.is_marker_due(), "nobody waits for a moment that never comes");
+}
+
+#[test]
+fn closing_gives_back_the_room_behind_the_last_frame_and_ends_the_segment() {
+    let mut machine = machine();
+    store(&mut machine, 1, 1);
+    assert_eq!(after(&mut machine, Event::Close), [format!("trim {}", machine.end())]);
+    assert!(after(&mut machine, Event::Close).is_empty(), "one effect on the disk at a time");
+    assert!(after(&mut machine, Event::Done).is_empty());
+    assert!(after(&mut machine, Event::Idle).is_empty(), "nothing is written to what was cut");
 }
 
 #[test]
@@ -163,7 +176,7 @@ proptest! {
     /// Whatever happens in whatever order: every offer is answered or inserted at most once, nothing is inserted before
     /// a sync, and positions only rise.
     #[test]
-    fn every_offer_has_one_end(choices in prop::collection::vec((0..10_u8, 0..12_u64), 1..200)) {
+    fn every_offer_has_one_end(choices in prop::collection::vec((0..11_u8, 0..12_u64), 1..200)) {
         let mut machine = machine();
         let mut ends = std::collections::BTreeMap::<u64, u32>::new();
         let (mut on_disk, mut synced, mut end, mut ticket) = (None::<&str>, false, 0, 0);
@@ -177,6 +190,7 @@ proptest! {
                 }
                 (4, _) => Event::Flush,
                 (5, _) => Event::Idle,
+                (10, _) => Event::Close,
                 (6, _) if !inserting.is_empty() => {
                     let ticket = inserting.remove(number as usize % inserting.len());
                     Event::Inserted { ticket, result: Inserted::Visible }
@@ -197,6 +211,7 @@ proptest! {
                     Effect::CreateSegment { .. } => { prop_assert!(on_disk.is_none()); on_disk = Some("create"); }
                     Effect::Write { .. } => { prop_assert!(on_disk.is_none()); on_disk = Some("write"); }
                     Effect::Sync => { prop_assert!(on_disk.is_none()); on_disk = Some("sync"); }
+                    Effect::Trim { .. } => { prop_assert!(on_disk.is_none()); on_disk = Some("trim"); }
                 }
             }
             synced = false;

@@ -162,10 +162,29 @@ fn newer_segments_and_frames_are_refused() {
 }
 
 #[test]
+fn before_what_the_disk_did_not_give_there_is_neither_an_end_nor_a_torn_tail() {
+    let (bytes, starts) = segment(0, &[1, 1], false);
+    let (end, length) = (starts[2], bytes.len());
+    let scan_all = |from: usize, to: usize| {
+        let mut bytes = bytes.clone();
+        bytes[from..to].fill(0);
+        let mut scan = Scan::new(bytes.into(), 0, None, 0).unreadable_until(to as u64);
+        let all: Vec<Found> = std::iter::from_fn(|| scan.step().unwrap()).collect();
+        (tally(&all), scan.offset() as usize)
+    };
+    assert_eq!(scan_all(end, length), ((vec![1, 2], 1, 0), length), "there may have been more");
+    assert_eq!(scan_all(starts[1], end), ((vec![1], 1, 0), end), "the last frame");
+    assert_eq!(scan_all(starts[0], starts[1]), ((vec![2], 1, 0), end), "the first frame");
+    assert_eq!(scan_all(0, length), ((vec![], 2, 0), length), "everything");
+}
+
+#[test]
 fn names_sort_as_positions_do() {
     assert_eq!(segment_name(42), "00000000000000000042.seg");
-    assert_eq!(segment_first(&segment_name(u64::MAX)), Some(u64::MAX));
-    for other in ["42.seg", "next.tmp", "0000000000000000004x.seg", "99999999999999999999.seg"] {
+    assert_eq!(segment_first(&segment_name(u64::MAX >> 1)), Some(u64::MAX >> 1));
+    for other in
+        ["18446744073709551615.seg", "42.seg", "next.tmp", "0000000000000000004x.seg", "99999999999999999999.seg"]
+    {
         assert_eq!(segment_first(other), None, "{other}");
     }
 }

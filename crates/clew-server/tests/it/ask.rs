@@ -155,6 +155,8 @@ async fn a_trace_is_found_and_explained() {
     assert_eq!(skeleton["spans"]["parents"], json!([-1, 0]));
     let upper = shop.get(&format!("/v1/traces/{}", ID.to_uppercase()), &[]).await;
     assert_eq!(upper.json()["traceId"], ID);
+    let encoded = shop.get(&format!("/v1/traces/%34{}", &ID[1..]), &[]).await;
+    assert_eq!(encoded.json()["traceId"], ID);
 }
 
 #[tokio::test]
@@ -165,6 +167,11 @@ async fn names_are_listed() {
     let operations = shop.get("/v1/services/frontend/operations", &[]).await.json();
     assert_eq!(operations, json!({"operations": ["POST /checkout"]}));
     assert_eq!(shop.get("/v1/services/x%2Fy/operations", &[]).await.json(), json!({"operations": []}));
+    shop.send("default", &[span(trace_id(7), 1, 0, "a/b \u{e9}%", "op", (0, 1))]);
+    let operations = shop.get("/v1/services/a%2Fb%20%C3%A9%25/operations", &[]).await.json();
+    assert_eq!(operations, json!({"operations": ["op"]}));
+    let operations = shop.get("/jaeger/api/services/a%2Fb%20%c3%a9%25/operations", &[]).await.json();
+    assert_eq!(operations["data"], json!(["op"]));
 }
 
 #[tokio::test]
@@ -235,10 +242,19 @@ async fn wrong_parameters_are_named() {
         ("/v1/traces/00000000000000000000000000000000", "id"),
         ("/v1/traces/1234567890abcdef?shape=tree", "shape"),
         ("/v1/services?limit=5", "limit"),
+        ("/v1/traces/search?minDurationMs=-5", "minDurationMs"),
+        ("/v1/traces/search?minDurationMs=9&maxDurationMs=3", "maxDurationMs"),
+        ("/v1/traces/search?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "to"),
+        ("/v1/traces/search?attr.=x", "attr."),
+        ("/v1/traces/%ff", "path"),
+        ("/v1/services/%ff/operations", "path"),
     ] {
         let problem = shop.get(path, &[]).await.problem(Status::BAD_REQUEST);
         assert_eq!(problem.parameter.as_deref(), Some(name), "{path}");
     }
+    let services: Vec<String> = (0..65).map(|n| format!("service=s{n}")).collect();
+    let problem = shop.get(&format!("/v1/traces/search?{}", services.join("&")), &[]).await;
+    assert_eq!(problem.problem(Status::BAD_REQUEST).parameter.as_deref(), Some("service"));
     let problem = shop.get(&format!("/v1/traces/{ID}"), &[(ACCEPT, "image/png")]).await.problem(Status::NOT_ACCEPTABLE);
     assert!(problem.detail.contains("application/x-protobuf"), "{}", problem.detail);
 }
