@@ -106,11 +106,15 @@ impl Cli {
 
 /// The whole command line; at the top, only the settings that a first start may want are shown.
 pub(crate) fn command() -> clap::Command {
-    let first = ["config", "data-dir", "listen", "help", "version"];
-    Cli::command().mut_args(|arg| {
-        let shown = first.contains(&arg.get_id().as_str());
-        if shown { arg } else { arg.hide(true) }
-    })
+    let only = |shown: &'static [&'static str]| {
+        move |arg: Arg| {
+            let hidden = !shown.contains(&arg.get_id().as_str());
+            arg.hide(hidden)
+        }
+    };
+    // Checking takes the configuration of a server, of which only the folder matters.
+    let check = |command: clap::Command| command.mut_args(only(&["repair", "json", "config", "data-dir", "help"]));
+    Cli::command().mut_args(only(&["config", "data-dir", "listen", "help", "version"])).mut_subcommand("check", check)
 }
 
 impl Args for Settings {

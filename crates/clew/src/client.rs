@@ -50,13 +50,14 @@ impl Server {
         Ok(serde_json::from_str(&body).with_context(|| format!("{} does not answer as clew does", self.url))?)
     }
 
-    fn base(&self) -> Result<&str, Failure> {
+    fn base(&self) -> Result<String, Failure> {
         let base = self.url.trim_end_matches('/');
-        if base.starts_with("http://") {
-            return Ok(base);
+        match base.split_once("://") {
+            None if !base.is_empty() => Ok(format!("http://{base}")),
+            Some(("http", _)) => Ok(base.to_owned()),
+            Some(("https", _)) => Err(Failure::Usage(format!("--server {base}: TLS is not spoken here yet"))),
+            _ => Err(Failure::Usage(format!("--server `{base}`: expected a URL such as http://127.0.0.1:8080"))),
         }
-        let hint = if base.starts_with("https://") { "TLS is not spoken here yet" } else { "it starts with http://" };
-        Err(Failure::Usage(format!("--server {base}: {hint}, as in http://127.0.0.1:8080")))
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {

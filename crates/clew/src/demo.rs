@@ -21,10 +21,11 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   clew demo                             120 traces in a few seconds
   clew demo --rate 5 --duration 1h      a shop that stays open
-  clew demo --seed 7 --count 12         the same twelve visits, under new ids, whenever it is run
+  clew demo --seed 7 --count 12         the same twelve visits, under new ids
 
-Seventeen services call each other over HTTP, gRPC and Kafka. Planted: a slow query, a declined card, an N+1, time that
-no span explains, and a host whose clock is ahead.";
+Seventeen services call each other over HTTP, gRPC and Kafka. Planted: a slow
+query, a declined card, an N+1, time that no span explains, and a host whose
+clock is ahead.";
 
 /// Spans are dated so far back that even slow visits are over when they are sent.
 const AGO_NANOS: u64 = 5_000_000_000;
@@ -59,6 +60,8 @@ struct Sent {
     spans: u64,
     rejected: u64,
     refused: u64,
+    /// What the last refusal said.
+    refusal: Option<String>,
     examples: Vec<(Story, TraceId)>,
 }
 
@@ -66,11 +69,10 @@ struct Sent {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let sent = runtime.block_on(send_all(options))?;
-    exit::print(sent.text())?;
-    if sent.refused > 0 {
-        Err(Failure::Unreachable(format!("{} spans were refused", count(sent.refused))))
-    } else {
-        Ok(())
+    exit::print(sent.text(&trace_options(&options.endpoint)))?;
+    match &sent.refusal {
+        Some(why) => Err(Failure::Unreachable(format!("{} spans were refused: {why}", count(sent.refused)))),
+        None => Ok(()),
     }
 }
 
@@ -106,10 +108,13 @@ struct Exporter {
 
 impl Exporter {
     async fn open(options: &Options) -> Result<Self, Failure> {
-        let url = if options.endpoint.contains("://") {
-            options.endpoint.clone()
-        } else {
-            format!("http://{}", options.endpoint)
+        let url = match options.endpoint.split_once("://") {
+            None => format!("http://{}", options.endpoint),
+            Some(("http", _)) => options.endpoint.clone(),
+            Some((scheme, _)) => {
+                let text = format!("--endpoint {}: {scheme} is not spoken here, only http", options.endpoint);
+                return Err(Failure::Usage(text));
+            }
         };
         let endpoint = Endpoint::from_shared(url).map_err(|error| Failure::Usage(format!("--endpoint: {error}")))?;
         let channel = endpoint.connect().await.map_err(|_| {
@@ -139,9 +144,13 @@ impl Exporter {
                     let partial = response.into_inner().partial_success;
                     sent.rejected += partial.map_or(0, |partial| partial.rejected_spans.max(0) as u64);
                 }
-                Err(status) if is_refusal(&status) => sent.refused += owned.len() as u64,
+                Err(status) if is_refusal(&status) => {
+                    sent.refused += owned.len() as u64;
+                    sent.refusal = Some(status.message().to_owned());
+                }
                 Err(status) => {
-                    let text = format!("{} answered {:?}: {}", self.endpoint, status.code(), status.message());
+                    let said = if is_broken(&status) { "does not speak OTLP/gRPC, or has gone" } else { "answered" };
+                    let text = format!("{} {said}: {}", self.endpoint, status.message());
                     return Err(Failure::Unreachable(text));
                 }
             }
@@ -151,8 +160,21 @@ impl Exporter {
 }
 
 fn is_refusal(status: &tonic::Status) -> bool {
-    let broken = std::error::Error::source(status).is_some();
-    matches!(status.code(), tonic::Code::ResourceExhausted | tonic::Code::Unavailable) && !broken
+    matches!(status.code(), tonic::Code::ResourceExhausted | tonic::Code::Unavailable) && !is_broken(status)
+}
+
+/// Whether the status tells of a connection that broke; a server's own words have no source.
+fn is_broken(status: &tonic::Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
+/// What `clew trace` needs to find the server that the spans went to: every address of a server answers questions, and
+/// without an option the one beside 4317 is asked.
+fn trace_options(endpoint: &str) -> String {
+    let (_, place) = endpoint.split_once("://").unwrap_or(("http", endpoint));
+    let place = place.trim_end_matches('/');
+    let default = ["127.0.0.1:4317", "localhost:4317", "127.0.0.1:4318", "localhost:4318"].contains(&place);
+    if default { String::new() } else { format!(" --server http://{place}") }
 }
 
 impl Sent {
@@ -165,7 +187,7 @@ impl Sent {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, trace_options: &str) -> String {
         let accepted = self.spans - (self.rejected + self.refused).min(self.spans);
         let mut text = format!(
             "sent {} traces, {} spans: {} accepted, {} rejected, {} refused\n",
@@ -175,7 +197,7 @@ impl Sent {
             count(self.rejected),
             count(self.refused)
         );
-        let width = 11 + 32;
+        let width = 11 + 32 + trace_options.len();
         for (story, trace_id) in &self.examples {
             let about = match story {
                 Story::SlowQuery => "a slow query",
@@ -183,7 +205,7 @@ impl Sent {
                 Story::RepeatedQuery => "one query per product (N+1)",
                 _ => "time that no span explains",
             };
-            let _ = writeln!(text, "  {:width$}  # {about}", format!("clew trace {trace_id}"));
+            let _ = writeln!(text, "  {:width$}  # {about}", format!("clew trace {trace_id}{trace_options}"));
         }
         text
     }

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
+use crate::config::{ConfigErrors, UnreadableFile};
+
 /// The exit codes, for `--help` and the manual.
 pub(crate) const CODES: &str = "\
 Exit codes:
@@ -49,7 +51,8 @@ impl Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        if error.is::<crate::config::ConfigErrors>() { Self::Usage(error.to_string()) } else { Self::Failed(error) }
+        let unusable = error.is::<ConfigErrors>() || error.is::<UnreadableFile>();
+        if unusable { Self::Usage(error.to_string()) } else { Self::Failed(error) }
     }
 }
 

@@ -12,8 +12,9 @@ Examples:
   clew search --min-duration 500ms --sort=-duration --limit 5
   clew search --attr http.response.status_code=500 --json | jq -r '.traces[].traceId'
 
-Service, operation, status and attributes hold together in one span; --service given twice finds traces that touch
-both. --min-duration and --max-duration speak of the whole trace.";
+Service, operation, status and attributes hold together in one span; --service
+given twice finds traces that touch both. --min-duration and --max-duration
+speak of the whole trace.";
 
 /// What is searched.
 #[derive(Debug, Clone, clap::Args)]

@@ -12,9 +12,13 @@ Examples:
   clew trace 4bf92f3577b34da6a3ce929d0e0e4736
   clew trace 4bf92f3577b34da6a3ce929d0e0e4736 --json | jq .thread.sentence
 
-How to read it: the first line says where the time went. Below, each row is a span: its time, the time in none of its
-children (self), and a bar. `#` marks the thread: what the trace was waiting for at that moment (amber in a terminal).
-`=` is a span that was not waited for, `x` an error, `/` time that no span explains.";
+How to read it: the first line says where the time went. Below, each row is
+a span: its service where it differs from the parent's, its operation, its
+time, the time in none of its children (self), and a bar. The thread leads
+through all rows: `#` (amber in a terminal) is what the trace was waiting for
+at that moment, `-` a span that it was not waiting for, `/` time that no span
+explains. `x` (or a cross) marks an error; `<` and `>` lie outside the
+picture, since the clock of their host is off.";
 
 /// Which trace.
 #[derive(Debug, Clone, clap::Args)]

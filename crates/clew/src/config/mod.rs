@@ -48,13 +48,19 @@ impl ConfigErrors {
     }
 }
 
+/// The configuration file that was named cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub(crate) struct UnreadableFile(anyhow::Error);
+
 /// Reads the file that was named, the environment and the flags, and resolves them. Opens nothing else.
 pub(crate) fn load(file: Option<&PathBuf>, flags: Vec<(&'static str, Vec<String>)>) -> anyhow::Result<Config> {
     let environment: Vec<_> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
     let named = environment.iter().find(|(name, _)| name == "CLEW_CONFIG").map(|(_, path)| PathBuf::from(path));
-    let file = file.cloned().or(named).map(|path| read(&path).map(|text| (path, text))).transpose()?;
+    let file = file.cloned().or(named).map(|path| read(&path).map(|text| (path, text))).transpose();
+    let file = file.map_err(UnreadableFile)?;
     Ok(Config::resolve(&Inputs { file, environment, flags })?)
 }
 

@@ -15,18 +15,29 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use super::{Compression, Protocol, Target};
+use crate::render::clean;
 
 /// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reply {
     /// Acknowledged; so many of its spans were rejected.
     Acknowledged {
         /// How many spans were rejected.
         rejected: u64,
     },
-    /// Refused for now.
-    Refused,
+    /// Refused for now, with these words.
+    Refused(String),
 }
+
+/// `google.rpc.Status`, which OTLP/HTTP answers failures with.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+/// Text of a foreign answer that is worth showing.
+const FOREIGN_TEXT: usize = 120;
 
 /// An open connection.
 pub(super) enum Connection {
@@ -91,8 +102,8 @@ async fn send_http(sender: &mut SendRequest<Full<Bytes>>, target: &Target, body:
     let answer = response.into_body().collect().await?.to_bytes();
     match status.as_u16() {
         200 => Ok(Reply::Acknowledged { rejected: rejected(&ExportTraceServiceResponse::decode(answer)?) }),
-        429 | 503 => Ok(Reply::Refused),
-        _ => Err(anyhow!("the server answered {status}: {}", String::from_utf8_lossy(&answer))),
+        429 | 503 => Ok(Reply::Refused(words(&answer))),
+        _ => Err(anyhow!("the server answered {status}: {}", words(&answer))),
     }
 }
 
@@ -112,7 +123,7 @@ async fn send_grpc(
         Err(status) => match status.code() {
             // A connection that broke is "unavailable" too; only a server's own words come with an empty source.
             Code::Unavailable if std::error::Error::source(&status).is_some() => Err(status.into()),
-            Code::Unavailable | Code::ResourceExhausted => Ok(Reply::Refused),
+            Code::Unavailable | Code::ResourceExhausted => Ok(Reply::Refused(status.message().to_owned())),
             _ => Err(status.into()),
         },
     }
@@ -120,6 +131,14 @@ async fn send_grpc(
 
 fn rejected(response: &ExportTraceServiceResponse) -> u64 {
     response.partial_success.as_ref().map_or(0, |partial| partial.rejected_spans.max(0) as u64)
+}
+
+/// What an answer says, in one line.
+fn words(answer: &Bytes) -> String {
+    let text = RpcStatus::decode(answer.clone())
+        .map_or_else(|_| String::from_utf8_lossy(answer).into_owned(), |status| status.message);
+    let line: String = clean(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    line.chars().take(FOREIGN_TEXT).collect()
 }
 
 fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -20,6 +20,7 @@ use clew_model::TraceId;
 use clew_sim::seed::Seed;
 use clew_sim::workload::{Template, Workload};
 use clew_store::port::{Clock, SystemClock};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::exit::{self, Failure};
@@ -32,12 +33,15 @@ Examples:
   clew load --rate 50000 --duration 60s      50,000 spans a second for a minute
   clew load --protocol grpc --compression gzip --json
 
-Spans are synthetic: 379 bytes and 8.35 attributes each, 17.6 to a trace, on average.";
+Spans are synthetic: 379 bytes and 8.35 attributes each, 17.6 to a trace, on
+average. Ctrl-C ends a run early, and reports.";
 
 /// Requests that are encoded before a connection starts.
 const TEMPLATES: usize = 16;
 /// The wait after a refusal or a broken connection.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is sent, and how.
 #[derive(Debug, Clone, clap::Args)]
@@ -49,7 +53,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
     connections: u16,
     /// How long to send, such as 10s or 2m
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = crate::config::read_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = length)]
     duration: Duration,
     /// Spans in a request
     #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -121,12 +125,14 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let json = options.json;
     let report = runtime.block_on(send_all(options))?;
-    if report.is_empty() {
-        exit::explain(report.text().trim_end());
-        return Err(Failure::Unreachable("nothing was acknowledged; is clew running? Start it with `clew`".to_owned()));
-    }
     let text = if json { serde_json::to_string(&report).context("the report")? + "\n" } else { report.text() };
-    exit::print(text)
+    exit::print(text)?;
+    let why = match (report.is_empty(), report.was_answered()) {
+        (false, _) => return Ok(()),
+        (true, true) => "nothing was acknowledged: all was refused",
+        (true, false) => "nothing was acknowledged; is clew running? Start it with `clew`",
+    };
+    Err(Failure::Unreachable(why.to_owned()))
 }
 
 async fn send_all(options: Options) -> anyhow::Result<report::Report> {
@@ -134,9 +140,12 @@ async fn send_all(options: Options) -> anyhow::Result<report::Report> {
     let begin = Instant::now();
     let end = begin + options.duration;
     let mut seed = Seed::new(options.seed.unwrap_or_else(|| SystemClock::new().unix_nanos()));
+    let (stop, stopped) = watch::channel(false);
+    // Ctrl-C ends the run early; what was sent is reported all the same.
+    tokio::spawn(async move { tokio::signal::ctrl_c().await.is_ok() && stop.send(true).is_ok() });
     let mut lanes = tokio::task::JoinSet::new();
     for number in 0..options.connections {
-        lanes.spawn(Lane::new(&options, number, seed.fork(), acked.clone()).drive(end));
+        lanes.spawn(Lane::new(&options, number, seed.fork(), acked.clone()).drive(end, stopped.clone()));
     }
     let mut tally = Tally::new();
     while let Some(lane) = lanes.join_next().await {
@@ -184,14 +193,20 @@ impl Lane {
         Self { target, templates, seed, interval, offset, acked, clock }
     }
 
-    /// Sends until `end`. A connection that breaks is opened again.
-    async fn drive(mut self, end: Instant) -> anyhow::Result<Tally> {
+    /// Sends until `end`, or until it is stopped. A connection that breaks is opened again.
+    async fn drive(mut self, end: Instant, mut stopped: watch::Receiver<bool>) -> anyhow::Result<Tally> {
         let mut tally = Tally::new();
         let mut connection = None;
         let mut due = Instant::now() + self.offset;
-        while Instant::now() < end {
-            if self.interval.is_some() && tokio::time::timeout_at(end, tokio::time::sleep_until(due)).await.is_err() {
-                break;
+        while Instant::now() < end && !*stopped.borrow() {
+            if self.interval.is_some() {
+                tokio::select! {
+                    () = tokio::time::sleep_until(due.min(end)) => {}
+                    _ = stopped.changed() => break,
+                }
+                if due >= end {
+                    break;
+                }
             }
             let open = match connection.as_mut() {
                 Some(open) => open,
@@ -223,7 +238,8 @@ impl Lane {
         let bytes = template.byte_count() as u64;
         let stamped = template.stamp(&mut self.seed, self.clock.unix_nanos());
         let sent = Instant::now();
-        match connection.send(stamped.body).await {
+        let reply = tokio::time::timeout(PATIENCE, connection.send(stamped.body)).await;
+        match reply.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {} s", PATIENCE.as_secs()))) {
             Ok(Reply::Acknowledged { rejected }) => {
                 tally.latency.observe(sent.elapsed().as_nanos() as u64);
                 tally.requests += 1;
@@ -233,7 +249,8 @@ impl Lane {
                 self.write_acked(&stamped.traces)?;
                 Ok(true)
             }
-            Ok(Reply::Refused) => {
+            Ok(Reply::Refused(why)) => {
+                tally.last_error = Some(format!("refused: {why}"));
                 tally.requests += 1;
                 tally.refused_spans += spans;
                 tokio::time::sleep(PAUSE).await;
@@ -262,6 +279,11 @@ impl Lane {
 fn open_acked(path: &PathBuf) -> anyhow::Result<Arc<Mutex<File>>> {
     let file = File::options().create(true).append(true).open(path);
     Ok(Arc::new(Mutex::new(file.with_context(|| format!("cannot open {}", path.display()))?)))
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let length = crate::config::read_duration(text)?;
+    if length.is_zero() { Err("expected more than nothing, such as 10s".to_owned()) } else { Ok(length) }
 }
 
 fn rate(text: &str) -> Result<Rate, String> {

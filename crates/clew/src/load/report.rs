@@ -42,7 +42,7 @@ pub(super) struct Report {
     acknowledged_bytes: u64,
     /// From the request's first byte to its acknowledgement.
     ack_latency: Latency,
-    /// What the last broken connection said.
+    /// What the last refusal or broken connection said.
     last_error: Option<String>,
 }
 
@@ -109,6 +109,11 @@ impl Report {
         self.acknowledged_spans == 0
     }
 
+    /// Whether anybody answered.
+    pub(super) fn was_answered(&self) -> bool {
+        self.requests > 0
+    }
+
     /// For people.
     pub(super) fn text(&self) -> String {
         let latency = &self.ack_latency;
@@ -129,14 +134,18 @@ impl Report {
         ];
         let others = others.map(|(word, spans)| format!("{} {word}", count(spans)));
         let _ = writeln!(text, "not stored    {}", others.join(", "));
-        let _ = writeln!(
-            text,
-            "ack latency   p50 {}, p90 {}, p99 {}, max {}",
-            duration(latency.p50_nanos),
-            duration(latency.p90_nanos),
-            duration(latency.p99_nanos),
-            duration(latency.max_nanos)
-        );
+        if self.is_empty() {
+            let _ = writeln!(text, "ack latency   none");
+        } else {
+            let _ = writeln!(
+                text,
+                "ack latency   p50 {}, p90 {}, p99 {}, max {}",
+                duration(latency.p50_nanos),
+                duration(latency.p90_nanos),
+                duration(latency.p99_nanos),
+                duration(latency.max_nanos)
+            );
+        }
         if let Some(error) = &self.last_error {
             let _ = writeln!(text, "last error    {error}");
         }

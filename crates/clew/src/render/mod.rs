@@ -17,7 +17,7 @@ mod table;
 mod waterfall;
 
 pub(crate) use figures::{bytes, count, duration};
-pub(crate) use screen::{Screen, ScreenOptions};
+pub(crate) use screen::{Screen, ScreenOptions, clean};
 pub(crate) use table::table;
 pub(crate) use waterfall::waterfall;
 

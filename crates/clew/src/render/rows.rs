@@ -9,7 +9,7 @@ use super::screen::Screen;
 
 /// Neighbours that are alike fold into one row from this number on.
 const FOLD_FROM: usize = 5;
-/// Deeper rows are drawn at this depth.
+/// Deeper rows are drawn at this depth, or at the one whose branches take a quarter of the screen.
 const DEPTH_DRAWN: usize = 24;
 /// A gap shorter than this share of the thread has no line.
 const GAP_SHARE_MIN: f64 = 0.01;
@@ -71,8 +71,13 @@ pub(super) fn rows<'a>(answer: &'a TraceAnswer, screen: &Screen, fold: bool) -> 
     rows
 }
 
+/// Whether a gap of the thread is long enough for a line.
+pub(super) fn has_line(answer: &TraceAnswer, from_nanos: u64, to_nanos: u64) -> bool {
+    to_nanos.saturating_sub(from_nanos) as f64 >= answer.thread.total_nanos as f64 * GAP_SHARE_MIN
+}
+
 /// A parent lies before its child; anything else would be a cycle.
-fn parent_of(spans: &[SpanShape], index: usize) -> Option<usize> {
+pub(super) fn parent_of(spans: &[SpanShape], index: usize) -> Option<usize> {
     spans[index].parent.map(|parent| parent as usize).filter(|parent| *parent < index)
 }
 
@@ -94,9 +99,7 @@ impl<'a> Tree<'a> {
         let mut gaps: HashMap<_, Vec<_>> = HashMap::new();
         for (start, list) in [(&answer.thread.start, &answer.thread.gaps)].into_iter().chain(tail) {
             for gap in list {
-                let share =
-                    gap.to_nanos.saturating_sub(gap.from_nanos) as f64 / answer.thread.total_nanos.max(1) as f64;
-                if share >= GAP_SHARE_MIN {
+                if has_line(answer, gap.from_nanos, gap.to_nanos) {
                     gaps.entry(gap.span.map(|span| span as usize)).or_default().push((gap, start.as_str()));
                 }
             }
@@ -115,7 +118,7 @@ impl<'a> Tree<'a> {
     ) -> Vec<(Row<'a>, Option<String>)> {
         let kinds = self.with_gaps(siblings, parent);
         let last = kinds.len().saturating_sub(1);
-        let grows = branches.chars().count() < 2 * DEPTH_DRAWN;
+        let grows = branches.chars().count() + 2 <= (2 * DEPTH_DRAWN).min(screen.width / 4);
         let place = |(position, kind): (usize, RowKind<'a>)| {
             let is_last = position == last;
             let (own, below) = match (top, is_last) {

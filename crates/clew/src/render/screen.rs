@@ -118,3 +118,16 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     let kept: String = text.chars().take(width.saturating_sub(2)).collect();
     format!("{kept}{}", &".."[..width.min(2)])
 }
+
+/// The text in at most `width` columns: its middle makes place, since a name such as
+/// `package.Service/Method` says most at its end.
+pub(crate) fn shorten(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width || width < 4 {
+        return text.chars().take(width).collect();
+    }
+    let tail = (width - 2) * 2 / 3;
+    let head: String = text.chars().take(width - 2 - tail).collect();
+    let tail: String = text.chars().skip(length - tail).collect();
+    format!("{head}..{tail}")
+}

@@ -5,17 +5,20 @@ use std::fmt::Write as _;
 use clew_server::ask::shape::{SearchAnswer, SummaryShape, TotalRelation};
 
 use super::figures::{count, duration};
-use super::screen::{Ink, Screen, clean, fit};
+use super::screen::{Ink, Screen, clean, fit, shorten};
 
 /// The id column, and all columns but root and services.
 const ID_WIDTH: usize = 32;
 const FIXED_WIDTH: usize = 23 + 1 + 9 + 1 + 6 + 1 + 6 + 2 + 2 + 2 + ID_WIDTH;
+/// Columns for root and services from which the services are named and not only counted.
+const NAMES_FROM: usize = 50;
 
 /// The traces, one a line, and how many there are in all.
 pub(crate) fn table(answer: &SearchAnswer, screen: &Screen) -> String {
     let flexible = screen.width.saturating_sub(FIXED_WIDTH).max(24);
-    let root_width = flexible * 3 / 5;
-    let services_width = flexible - root_width;
+    let names_fit = flexible >= NAMES_FROM;
+    let services_width = if names_fit { flexible * 2 / 5 } else { "SERVICES".len() };
+    let root_width = flexible - services_width;
     let mut text = String::new();
     if !answer.traces.is_empty() {
         let head = format!(
@@ -45,15 +48,24 @@ fn line(trace: &SummaryShape, screen: &Screen, root_width: usize, services_width
         0 => screen.paint(Ink::Muted, &format!("{:>6}", "-")),
         errors => screen.paint(Ink::Error, &format!("{:>6}", count(errors))),
     };
+    let services = if services_width > "SERVICES".len() {
+        fit(&services(&trace.services, services_width), services_width)
+    } else {
+        format!("{:>services_width$}", count(trace.services.len() as u64))
+    };
     format!(
         "{}{:>10} {:>6} {errors}  {}  {}  {}\n",
         moment(&trace.start),
         duration(trace.duration_nanos),
         count(trace.span_count),
-        fit(&root, root_width),
-        fit(&services(&trace.services, services_width), services_width),
+        shortened(&root, root_width),
+        services,
         trace.trace_id
     )
+}
+
+fn shortened(text: &str, width: usize) -> String {
+    fit(&shorten(text, width), width)
 }
 
 /// As many names as fit, and how many more there are.

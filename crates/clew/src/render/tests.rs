@@ -76,13 +76,14 @@ fn a_trace_in_plain_text() {
     400 ms: 50 % payment charge, 19 % unaccounted in checkout between findByEmail and save.
     4bf92f3577b34da6a3ce929d0e0e4736  2026-11-20 09:00:00.000 UTC  9 spans, 1 error, 3 services
 
-    service operation                                   time      self  0                         400 ms
-    frontend POST /checkout                           400 ms   1.00 ms  ##============================##
-    |-checkout findByEmail                           75.0 ms   1.00 ms   #######
-    |-...... 75.0 ms unaccounted between findByEmail and charge                ///////
-    `-x payment charge                                200 ms   1.00 ms               #################
-      `-payment SELECT cards                    x6   90.0 ms   6.00 ms                ==========
+    service operation                            time      self  0                                400 ms
+    frontend POST /checkout                    400 ms   1.00 ms  ##----------------------------------###
+    |-checkout findByEmail                    75.0 ms   1.00 ms   #########
+    |-...... 75.0 ms unaccounted between findByEmail and charge           ////////
+    `-x payment charge                         200 ms   1.00 ms                  #####################
+      `-SELECT cards  x6                      90.0 ms   6.00 ms                   ------------
 
+    # the thread: what the trace waited for   / no span explains it   - not waited for
     note: the clock of payment seems 180 ms ahead of that of checkout; `--correct-clocks` moves its
     spans
     ");
@@ -104,6 +105,60 @@ fn the_thread_is_amber_and_errors_are_red() {
     assert!(picture.contains('\u{2591}'), "hatched");
     let bare: String = waterfall(&order(), &Screen { colors: Colors::None, ..screen }, false);
     assert!(!bare.contains('\u{1b}'));
+}
+
+/// The bars of a picture in plain text, as many columns each as the widest.
+fn bars(picture: &str) -> Vec<Vec<char>> {
+    let axis = picture.lines().find(|line| line.starts_with("service operation")).unwrap();
+    let from = axis.find("  0").unwrap() + 2;
+    let rows = picture.lines().skip_while(|line| *line != axis).skip(1).take_while(|line| !line.is_empty());
+    rows.map(|row| format!("{:<width$}", row.get(from..).unwrap_or(""), width = axis.len() - from).chars().collect())
+        .collect()
+}
+
+#[test]
+fn the_thread_is_one_unbroken_line() {
+    // Steps of 1 ms in turn, each far narrower than a column.
+    let mut spans = vec![span(1, None, 0, "a", "root", 0, 400)];
+    spans.extend((0..4).map(|step| span(step + 2, Some(0), 1, "b", &format!("step {step}"), 0, 400)));
+    let thread = (0..400).map(|from| segment(from as u32 % 5, from, from + 1, "self")).collect();
+    for picture in
+        [waterfall(&order(), &PLAIN, false), waterfall(&trace(spans, thread, Vec::new(), 400), &PLAIN, false)]
+    {
+        let bars = bars(&picture);
+        for column in 0..bars[0].len() {
+            assert!(bars.iter().any(|bar| matches!(bar[column], '#' | '/')), "column {column}:\n{picture}");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_is_off_leaves_an_arrow_and_does_not_stretch_the_picture() {
+    let mut spans = vec![span(1, None, 0, "a", "root", 100, 200)];
+    spans.extend([span(2, Some(0), 1, "b", "ahead", 800, 810), span(3, Some(0), 1, "c", "behind", 10, 20)]);
+    let mut answer = trace(spans, vec![segment(0, 0, 100, "self")], Vec::new(), 100);
+    answer.thread.start = "2026-11-20T09:00:00.100000000Z".to_owned();
+    let picture = waterfall(&answer, &PLAIN, false);
+    let bars = bars(&picture);
+    assert_eq!(bars[0].iter().collect::<String>(), "#".repeat(bars[0].len()), "{picture}");
+    assert_eq!(bars[1].iter().collect::<String>().trim_start(), ">", "{picture}");
+    assert_eq!(bars[2].iter().collect::<String>().trim_end(), "<", "{picture}");
+    assert!(picture.contains("< earlier   > later"), "{picture}");
+    answer.skews.clear();
+    assert!(!waterfall(&answer, &PLAIN, false).contains('>'), "without a clock to blame, the picture holds it all");
+}
+
+#[test]
+fn a_long_name_is_cut_in_its_middle_and_a_service_is_named_once() {
+    let names = ["GET /", "shop.ProductCatalogService/GetProductsOfTheWholeCatalogue", "SELECT products"];
+    let spans = vec![
+        span(1, None, 0, "frontend", names[0], 0, 400),
+        span(2, Some(0), 1, "product-catalog", names[1], 0, 400),
+        span(3, Some(1), 2, "product-catalog", names[2], 0, 400),
+    ];
+    let picture = waterfall(&trace(spans, vec![segment(2, 0, 400, "self")], Vec::new(), 400), &PLAIN, false);
+    assert!(picture.contains("\n`-product-catalog shop.Prod..TheWholeCatalogue "), "{picture}");
+    assert!(picture.contains("\n  `-SELECT products "), "{picture}");
 }
 
 #[test]
@@ -154,6 +209,8 @@ fn a_page_of_results() {
     2026-11-20 09:00:00.123    812 ms  1,042      2  frontend POST /checkout            frontend, checkout +2   4bf92f3577b34da6a3ce929d0e0e4736
     1 of 12,431 traces; `--limit` shows more
     ");
+    let narrow = table(&answer, &Screen { width: 120, ..PLAIN });
+    assert!(narrow.contains("frontend POST /checkout") && narrow.contains("         4  4bf92f"), "{narrow}");
     let none = SearchAnswer { traces: Vec::new(), total: None, cursor: None, incomplete: None };
     assert!(table(&none, &PLAIN).starts_with("No trace matches."));
 }

@@ -1,7 +1,7 @@
 //! What the first start says.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clew_server::{Address, Purpose};
@@ -26,9 +26,9 @@ impl Greeting {
     /// What listens where, where the data lives, how much is kept, and three lines to paste.
     pub(super) fn text(&self) -> String {
         let mut text = format!("clew {} is ready\n\n", self.version);
-        for Address { address, purpose } in &self.addresses {
-            let what = if *purpose == Purpose::Otlp { "OTLP, gRPC and HTTP" } else { "API, and OTLP" };
-            let _ = writeln!(text, "  {:<28} {what}", format!("http://{address}"));
+        for (place, purpose) in self.places() {
+            let what = if purpose == Purpose::Otlp { "OTLP, gRPC and HTTP" } else { "API, and OTLP" };
+            let _ = writeln!(text, "  {:<28} {what}", format!("http://{place}"));
         }
         let _ = writeln!(text, "\n  data    {}", self.data_dir.display());
         let (spans, seconds) = self.replayed;
@@ -42,6 +42,21 @@ impl Greeting {
             count(self.live_bytes / LIVE_SPAN_BYTES / 1000 * 1000)
         );
         text + &self.lines_to_paste()
+    }
+
+    /// What listens where; both loopback addresses of a port are `localhost`.
+    fn places(&self) -> Vec<(String, Purpose)> {
+        let has = |ip: IpAddr, port| self.addresses.iter().any(|door| door.address == SocketAddr::new(ip, port));
+        let (four, six) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
+        let place = |door: &Address| {
+            let (ip, port) = (door.address.ip(), door.address.port());
+            match has(four, port) && has(six, port) {
+                true if ip == six => None,
+                true if ip == four => Some((format!("localhost:{port}"), door.purpose)),
+                _ => Some((door.address.to_string(), door.purpose)),
+            }
+        };
+        self.addresses.iter().filter_map(place).collect()
     }
 
     /// Options are shown only where the defaults would miss this server.
@@ -105,6 +120,14 @@ mod tests {
           clew demo
           clew search --status error
         ");
+    }
+
+    #[test]
+    fn both_loopback_addresses_are_one_line() {
+        let doors = [("127.0.0.1:8080", Purpose::Api), ("[::1]:8080", Purpose::Api), ("[::1]:4318", Purpose::Otlp)];
+        let text = greeting(&doors, (0, 0.0)).text();
+        assert!(text.contains("  http://localhost:8080        API, and OTLP\n  http://[::1]:4318 "), "{text}");
+        assert!(!text.contains("127.0.0.1:8080") && !text.contains("[::1]:8080"), "{text}");
     }
 
     #[test]

@@ -32,11 +32,13 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ports = Ports::real();
     let clock = Arc::clone(&ports.clock);
-    let store = Store::open(store_config(&config), ports).context("cannot open the data folder")?;
+    let store = Store::open(store_config(&config), ports)
+        .with_context(|| format!("cannot open the data folder {}", config.data_dir.display()))?;
     let served = runtime.block_on(async {
+        let told = stop::told();
         let server = clew_server::bind(server_config(&config), store.clone(), clock).await?;
         greet(&config, &store, &server)?;
-        let cut_off = server.serve(stop::told()).await;
+        let cut_off = server.serve(told).await;
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "cut off what was still open after shutdown.grace");
         }

@@ -48,6 +48,19 @@ fn mistakes_in_the_configuration_are_told_before_anything_opens() {
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("did you mean `CLEW_QUERY_TIMEOUT`?") && text.contains("flag --limits-depth"), "{text}");
     assert!(!data.exists());
+    let missing = run(&["serve", "--config", "/no/such/clew.toml"]);
+    assert_eq!(missing.status.code(), Some(2), "{missing:?}");
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("/no/such/clew.toml: No such file"), "{missing:?}");
+}
+
+#[test]
+fn help_fits_a_terminal_of_100_columns_and_checking_offers_no_ports() {
+    for command in ["serve", "search", "trace", "demo", "load", "check"] {
+        let help = stdout_of(&[command, "--help"]);
+        assert!(help.lines().all(|line| line.len() <= 100), "{command}: {help}");
+    }
+    let help = stdout_of(&["check", "--help"]);
+    assert!(help.contains("--data-dir") && !help.contains("--listen"), "{help}");
 }
 
 #[test]
@@ -111,7 +124,10 @@ fn without_a_server_the_way_to_start_one_is_told() {
         (vec!["demo", "--endpoint", "http://127.0.0.1:1"], 4),
         (vec!["load", "--endpoint", "127.0.0.1:1", "--duration", "200ms"], 4),
         (vec!["trace", "xyz"], 2),
+        (vec!["search", "--server", "127.0.0.1:1"], 4),
         (vec!["search", "--server", "https://127.0.0.1:1"], 2),
+        (vec!["demo", "--endpoint", "https://127.0.0.1:1"], 2),
+        (vec!["load", "--duration", "0s"], 2),
     ] {
         let output = run(&arguments);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();

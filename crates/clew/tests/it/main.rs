@@ -7,6 +7,7 @@
 
 mod commands;
 mod crash;
+mod full;
 mod resend;
 mod server;
 mod serving;

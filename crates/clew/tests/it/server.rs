@@ -48,8 +48,13 @@ impl Running {
     /// Starts with these flags and waits for the greeting.
     pub(crate) fn start_with(data_dir: &Path, flags: &[&str]) -> Self {
         let mut command = clew();
-        command.arg("--data-dir").arg(data_dir).args(flags).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
+        command.arg("--data-dir").arg(data_dir).args(flags);
+        Self::of(command)
+    }
+
+    /// Runs this command, which becomes a server, and waits for the greeting.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut greeting = String::new();
         while !greeting.contains("clew search") {
@@ -63,6 +68,11 @@ impl Running {
         let address = greeting.lines().find_map(|line| line.trim().strip_prefix("http://")).expect("an address");
         let address = address.split_whitespace().next().expect("an address").to_owned();
         Self { child, address, greeting, _stdout: stdout }
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -45,6 +45,45 @@ fn demo_search_and_trace_tell_the_planted_stories() {
 }
 
 #[test]
+fn a_full_server_refuses_for_now_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::start_with(folder.path(), &["--listen", "127.0.0.1:0", "--live-bytes", "4MiB"]);
+    let ids = demo(&server, "12");
+    for protocol in ["http", "grpc"] {
+        let load = ["load", "--endpoint", &server.address, "--duration", "1s", "--protocol", protocol];
+        let output = clew().args(load).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("last error    refused: ") && text.contains("live"), "{protocol}: {text}");
+        assert!(text.contains(" 0 never answered"), "{protocol}: {text}");
+    }
+    let late = clew().args(["demo", "--count", "1", "--endpoint", &server.url()]).output().unwrap();
+    assert_eq!(late.status.code(), Some(4), "{late:?}");
+    assert!(String::from_utf8_lossy(&late.stderr).contains("spans were refused: "), "{late:?}");
+    // Readers go on.
+    assert!(stdout_of(&["trace", &ids[0], "--server", &server.url()]).contains(&ids[0]));
+    let health = server.get("/v1/health").1;
+    assert_eq!(health["status"], "degraded", "{health}");
+    server.stop();
+}
+
+#[test]
+fn output_whose_reader_has_gone_ends_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::start(folder.path());
+    let ids = demo(&server, "12");
+    let url = server.url();
+    for arguments in [vec!["search", "--server", &url], vec!["trace", &ids[0], "--server", &url], vec!["man", "serve"]]
+    {
+        let mut command = clew();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.args(&arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{arguments:?}");
+    }
+    server.stop();
+}
+
+#[test]
 fn a_stopped_server_comes_back_with_everything() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::start(folder.path());
