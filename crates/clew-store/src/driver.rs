@@ -329,7 +329,6 @@ impl Driver {
                 counters.written_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             }
             (Effect::CreateSegment { .. }, Ok(())) => drop(counters.created_segments.fetch_add(1, Ordering::Relaxed)),
-            (_, Err(failure)) => tracing::error!(?failure, "the log cannot be written"),
             _ => {}
         }
         if matches!(effect, Effect::Sync) {
@@ -338,10 +337,17 @@ impl Driver {
         result.map_or_else(Event::Failed, |()| Event::Done)
     }
 
+    /// Tells the handles how the log is, and the operator when that has changed.
     fn publish_status(&self) {
         let mut status = self.shared.status.lock().unwrap_or_else(PoisonError::into_inner);
-        if *status != *self.machine.status() {
-            status.clone_from(self.machine.status());
+        if *status == *self.machine.status() {
+            return;
+        }
+        status.clone_from(self.machine.status());
+        match &*status {
+            Status::Well => tracing::info!("the log can be written again"),
+            Status::DiskFull => tracing::error!("{}", RefuseReason::DiskFull.sentence()),
+            Status::Failed(what) => tracing::error!(what, "{}", RefuseReason::LogFailed.sentence()),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::OpenError;
-use crate::log::writer::put_file;
+use crate::log::recover::LOG_FOLDER;
+use crate::log::writer::{UNNAMED_FILE, put_file};
 use crate::port::Disk;
 
 /// The newest format of the data folder known here.
@@ -11,6 +12,24 @@ pub(crate) const FORMAT: u32 = 1;
 
 const FORMAT_FILE: &str = "FORMAT";
 const LOCK_FILE: &str = "LOCK";
+
+/// Refuses a folder that holds files and neither a format nor a log: it is somebody else's, and a typing mistake is
+/// likelier than a wish to mix. Nothing is written to it.
+pub(crate) fn refuse_foreign(data_dir: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
+    let list = |folder: &Path| disk.list(folder).map_err(OpenError::at(folder));
+    // A crash right after the folder was made leaves the lock, and the format under its first name.
+    let is_foreign = |name: &str| !name.starts_with('.') && ![LOCK_FILE, UNNAMED_FILE].contains(&name);
+    let files = list(data_dir)?;
+    let foreign = files.iter().find(|file| is_foreign(&file.name));
+    match foreign {
+        Some(file)
+            if files.iter().all(|file| file.name != FORMAT_FILE) && list(&data_dir.join(LOG_FOLDER))?.is_empty() =>
+        {
+            Err(OpenError::NotEmpty { path: data_dir.display().to_string(), file: file.name.clone() })
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Locks the data folder for this process.
 pub(crate) fn lock(data_dir: &Path, disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, OpenError> {

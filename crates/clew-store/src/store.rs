@@ -45,6 +45,14 @@ pub enum OpenError {
         /// The file.
         path: String,
     },
+    /// Somebody else's folder.
+    #[error("{path} holds {file} and is not a clew data folder; choose an empty folder")]
+    NotEmpty {
+        /// The folder.
+        path: String,
+        /// A file in it.
+        file: String,
+    },
     /// The disk failed.
     #[error("{path}: {error}")]
     Disk {
@@ -94,6 +102,7 @@ impl Store {
     /// Locks the data folder, replays the log and starts the store's threads.
     pub fn open(config: StoreConfig, ports: Ports) -> Result<Self, OpenError> {
         let Ports { disk, clock } = ports;
+        folder::refuse_foreign(&config.data_dir, &*disk)?;
         let lock = folder::lock(&config.data_dir, &*disk)?;
         if folder::format(&config.data_dir, &*disk)?.is_none() {
             folder::put_format(&config.data_dir, &*disk)?;

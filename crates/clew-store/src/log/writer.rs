@@ -53,6 +53,9 @@ impl Writer {
     }
 }
 
+/// What a file is called until its bytes are durable.
+pub(crate) const UNNAMED_FILE: &str = "next.tmp";
+
 /// How far [`put_file`] came.
 #[derive(Debug)]
 pub(crate) enum PutError {
@@ -77,7 +80,7 @@ pub(crate) fn put_file(
     length: u64,
     parts: &[(u64, &[u8])],
 ) -> Result<Box<dyn DiskFile>, PutError> {
-    let unnamed = folder.join("next.tmp");
+    let unnamed = folder.join(UNNAMED_FILE);
     let fill = || {
         let mut file = disk.create(&unnamed, length)?;
         for (offset, bytes) in parts {

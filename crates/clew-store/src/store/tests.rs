@@ -487,6 +487,22 @@ fn newer_and_foreign_folders_are_refused_by_name() {
 }
 
 #[test]
+fn a_folder_with_other_files_is_left_alone() {
+    let disk = disk();
+    drop(disk.create("/data/thesis.tex".as_ref(), 7).unwrap());
+    let error = open_on(&disk, config()).err().unwrap().to_string();
+    assert!(error.contains("/data holds thesis.tex"), "{error}");
+    let names: Vec<String> = disk.list("/data".as_ref()).unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, ["thesis.tex"], "nothing was written");
+    // What a crash leaves right after the folder was made, and what file systems put there, is nobody's.
+    let disk = self::disk();
+    for name in ["/data/LOCK", "/data/next.tmp", "/data/.nfs01"] {
+        drop(disk.create(name.as_ref(), 1).unwrap());
+    }
+    assert!(open(&disk).health().is_empty());
+}
+
+#[test]
 fn a_real_folder_is_locked_filled_and_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("deep/data");
