@@ -77,6 +77,9 @@ pub enum SegmentKind {
     /// The span had children running that are not on the thread, because what came next did not wait for them.
     #[serde(rename = "wait")]
     Wait,
+    /// The span is a client's call, and its server's span had not begun or had ended: connecting, the network, queues.
+    #[serde(rename = "transit")]
+    Transit,
 }
 
 /// A hole on the thread of at least 5 % of the horizon; inside a span also of at least 100 us, since less is what creating
@@ -116,7 +119,8 @@ pub struct Bottleneck {
     pub share: f64,
     /// Index into the horizon's gaps when `kind` is [`SegmentKind::Gap`].
     pub gap: Option<usize>,
-    /// Index of the child that ran through most of the span's longest wait when `kind` is [`SegmentKind::Wait`].
+    /// Index of the child that ran through most of the span's longest wait when `kind` is [`SegmentKind::Wait`]; of the
+    /// server's span on the other side when it is [`SegmentKind::Transit`].
     pub beside: Option<usize>,
 }
 
@@ -190,9 +194,12 @@ impl Followed {
             .collect();
         let mut contributors = contributors::rank(spans, &segments, &gaps, total_nanos, paths);
         // The sentence speaks of two at most.
-        for contributor in contributors.iter_mut().take(2).filter(|one| one.kind == SegmentKind::Wait) {
-            contributor.beside =
-                contributor.span.and_then(|owner| walk::beside(owner, &stretches, spans, tree, horizon));
+        for contributor in contributors.iter_mut().take(2) {
+            contributor.beside = contributor.span.and_then(|owner| match contributor.kind {
+                SegmentKind::Wait => walk::beside(owner, &stretches, spans, tree, horizon),
+                SegmentKind::Transit => walk::callee(owner, &stretches),
+                SegmentKind::SelfTime | SegmentKind::Gap => None,
+            });
         }
         Self { total_nanos, segments, gaps, contributors }
     }

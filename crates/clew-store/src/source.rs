@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use clew_model::scan::{Expired, ExtentsAnswer, Incomplete, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource};
+use clew_model::scan::{
+    Expired, ExtentsAnswer, Incomplete, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource,
+};
 use clew_model::{Tenant, TraceId};
 
 use crate::driver::Shared;

@@ -119,6 +119,15 @@ impl Words<'_> {
 
     /// What a contributor did, from the preposition on.
     fn contributor(&self, contributor: &Bottleneck, gaps: &[Gap]) -> String {
+        if let (SegmentKind::Transit, Some(caller), Some(callee)) =
+            (contributor.kind, contributor.span, contributor.beside)
+        {
+            let calls = match contributor.span_count {
+                0 | 1 => String::new(),
+                count => format!(" of {count} calls"),
+            };
+            return format!("on the way{calls} from {} to {}", self.service(caller), self.span(callee));
+        }
         let repeats = match contributor.span_count {
             0 | 1 => String::new(),
             count => format!("{count}x "),
@@ -144,7 +153,11 @@ impl Words<'_> {
     }
 
     fn span(&self, index: usize) -> String {
-        format!("{} {}", cut(self.facts.spans[index].service(), self.name_chars_max), self.name(index))
+        format!("{} {}", self.service(index), self.name(index))
+    }
+
+    fn service(&self, index: usize) -> String {
+        cut(self.facts.spans[index].service(), self.name_chars_max)
     }
 
     fn name(&self, index: usize) -> String {

@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use clew_model::Span;
+use clew_model::{Kind, Span};
 
 use super::SegmentKind;
 use super::horizon::{Horizon, Part, slack};
@@ -33,6 +33,16 @@ struct Hole {
     after: Option<usize>,
 }
 
+impl Hole {
+    /// Whether the owner is a call that was on its way to its server, or back.
+    fn is_transit(&self, owner: usize, spans: &[Span]) -> bool {
+        let mut beside = self.before.iter().chain(&self.after).peekable();
+        spans[owner].kind == Kind::Client
+            && beside.peek().is_some()
+            && beside.all(|child| spans[*child].kind == Kind::Server)
+    }
+}
+
 /// Tiles a horizon with stretches, by time.
 pub(super) fn walk(spans: &[Span], tree: &Tree, horizon: &Horizon) -> Vec<Stretch> {
     let mut stretches = Vec::new();
@@ -41,7 +51,7 @@ pub(super) fn walk(spans: &[Span], tree: &Tree, horizon: &Horizon) -> Vec<Stretc
         parts.extend(child_parts(spans, tree, Part { span, from: horizon.from, to: horizon.to }));
     }
     let (own, mut windows) = step(horizon.owner, (horizon.from, horizon.to), parts, spans, tree);
-    stretches.extend(own.classify(horizon.owner, horizon.gap_nanos_min()));
+    stretches.extend(own.classify(spans, horizon.owner, horizon.gap_nanos_min()));
     // Below an owner each span has one window. After it, spans that overhang each other in a row could make windows
     // without bound: no trace of a real system comes near this number, and beyond it a window is not looked into.
     let mut looks_left = 32 * spans.len();
@@ -55,7 +65,7 @@ pub(super) fn walk(spans: &[Span], tree: &Tree, horizon: &Horizon) -> Vec<Stretc
         let parts = child_parts(spans, tree, window);
         let (own, taken) = step(Some(window.span), (window.from, window.to), parts, spans, tree);
         windows.extend(taken);
-        stretches.extend(own.classify(Some(window.span), horizon.gap_nanos_min()));
+        stretches.extend(own.classify(spans, Some(window.span), horizon.gap_nanos_min()));
     }
     stretches.sort_unstable_by_key(|stretch| stretch.from);
     // Two windows of one span may touch.
@@ -89,6 +99,14 @@ pub(super) fn beside(
     let adopted = adopted.filter_map(|part| part.clip(wait.from, wait.to));
     let parts = child_parts(spans, tree, window).into_iter().chain(adopted);
     parts.max_by_key(|part| (part.to - part.from, Reverse(part.span))).map(|part| part.span)
+}
+
+/// The server's span at the other end of a span's longest transit.
+pub(super) fn callee(owner: usize, stretches: &[Stretch]) -> Option<usize> {
+    let transits =
+        stretches.iter().filter(|stretch| stretch.owner == Some(owner) && stretch.kind == SegmentKind::Transit);
+    let longest = transits.max_by_key(|stretch| (stretch.to - stretch.from, Reverse(stretch.from)))?;
+    longest.before.or(longest.after)
 }
 
 /// The synchronous children of a window's span, clipped to the window.
@@ -181,7 +199,7 @@ fn holes(from: u64, to: u64, parts: &mut [Part]) -> Vec<Hole> {
 
 impl Own {
     /// Says of each own stretch what happened in it, cutting it where children start and end.
-    fn classify(self, owner: Option<usize>, gap_nanos_min: u64) -> Vec<Stretch> {
+    fn classify(self, spans: &[Span], owner: Option<usize>, gap_nanos_min: u64) -> Vec<Stretch> {
         let mut out = Vec::new();
         let mut holes = self.holes.iter().peekable();
         for (from, to) in self.stretches {
@@ -194,9 +212,14 @@ impl Own {
             };
             // A hole never reaches over an own stretch: where a taken child begins or ends, a hole does too.
             while let Some(hole) = holes.next_if(|hole| hole.to <= to) {
-                let is_gap = owner.is_none() || self.has_parts && hole.to - hole.from >= gap_nanos_min;
+                let is_long = self.has_parts && hole.to - hole.from >= gap_nanos_min;
+                let kind = match owner {
+                    Some(owner) if hole.is_transit(owner, spans) => SegmentKind::Transit,
+                    Some(_) if !is_long => SegmentKind::SelfTime,
+                    _ => SegmentKind::Gap,
+                };
                 push(cursor, hole.from, SegmentKind::Wait, None);
-                push(hole.from, hole.to, if is_gap { SegmentKind::Gap } else { SegmentKind::SelfTime }, Some(hole));
+                push(hole.from, hole.to, kind, Some(hole));
                 cursor = hole.to;
             }
             push(cursor, to, SegmentKind::Wait, None);

@@ -122,7 +122,7 @@ fn a_call_that_seems_to_end_after_its_caller_is_clipped_not_dropped() {
 get | client @web 0-50
   auth | server @api 1-10
   serve | server @api 10-51";
-    assert_eq!(thread(drawing), "get 0-1, auth 1-10, serve 10-50");
+    assert_eq!(thread(drawing), "get 0-1 transit, auth 1-10, serve 10-50");
 }
 
 #[test]

@@ -110,6 +110,7 @@ fn segments(explained: &Explained, segments: &[Segment], offset: u64) -> String 
             SegmentKind::SelfTime => "",
             SegmentKind::Gap => " gap",
             SegmentKind::Wait => " wait",
+            SegmentKind::Transit => " transit",
         };
         format!("{name} {}-{}{kind}", millis(segment.from_nanos + offset), millis(segment.to_nanos + offset))
     });

@@ -53,6 +53,27 @@ POST /checkout | server @checkout error=failed 0-812
 }
 
 #[test]
+fn a_call_on_its_way_to_its_server_is_no_hole() {
+    let slow_network = "
+GET / | server @frontend 0-100
+  PlaceOrder | client @frontend 5-95
+    PlaceOrder | server @checkout 40-80";
+    assert_snapshot!(sentence(slow_network), @r#"100 ms: 50 % on the way from frontend to checkout "PlaceOrder" (50.0 ms), then 40 % in checkout "PlaceOrder""#);
+    let many = "
+GET / | server @frontend 0-100
+  Get | client @frontend 0-50
+    Get | server @catalog 20-30
+  Get | client @frontend 50-100
+    Get | server @catalog 70-80";
+    assert_snapshot!(sentence(many), @r#"100 ms: 80 % on the way of 2 calls from frontend to catalog "Get" (80.0 ms), then 20 % in 2x catalog "Get""#);
+    let no_server = "
+GET / | server @frontend 0-100
+  PlaceOrder | client @frontend 0-100
+    serialize | @frontend 60-100";
+    assert_snapshot!(sentence(no_server), @r#"100 ms: 60 % unaccounted in frontend "PlaceOrder" before "serialize" (60.0 ms), then 40 % in frontend "serialize""#);
+}
+
+#[test]
 fn equal_siblings_are_one() {
     let mut drawing = "GET /orders | server @shop 0-100\n  list | @shop 1-99\n".to_owned();
     for call in 0..20 {

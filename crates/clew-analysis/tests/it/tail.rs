@@ -77,7 +77,7 @@ fn a_server_that_outlives_its_caller_went_on_working() {
     let drawing = "
 call | client @web 0-100
   serve | server @api 10-600";
-    assert_eq!(thread(drawing), "call 0-10 gap, serve 10-100 | serve 100-600");
+    assert_eq!(thread(drawing), "call 0-10 transit, serve 10-100 | serve 100-600");
 }
 
 #[test]

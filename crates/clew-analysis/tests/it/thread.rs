@@ -32,6 +32,17 @@ fn the_hole_between_two_calls_is_the_finding() {
 }
 
 #[test]
+fn a_call_is_on_its_way_around_its_server() {
+    let call = "a | client @web 0-100\n  b | server @shop 1-60";
+    assert_eq!(thread(call), "a 0-1 transit, b 1-60, a 60-100 transit");
+    let retried = "a | client @web 0-100\n  b | server @shop 10-20\n  c | server @shop 50-90";
+    assert_eq!(thread(retried), "a 0-10 transit, b 10-20, a 20-50 transit, c 50-90, a 90-100 transit");
+    let proxied = "a | client @web 0-100\n  dial | @web 0-20\n  b | server @shop 50-90";
+    assert_eq!(thread(proxied), "dial 0-20, a 20-50 gap, b 50-90, a 90-100 transit");
+    assert_eq!(thread("a | server @web 0-100\n  b | server @shop 50-90"), "a 0-50 gap, b 50-90, a 90-100 gap");
+}
+
+#[test]
 fn a_leaf_is_all_its_own_and_no_gap() {
     assert_eq!(thread("a | 0-100"), "a 0-100");
 }

@@ -25,12 +25,7 @@ use crate::problem::Problem;
 const NANOS_PER_MICRO: u64 = 1_000;
 
 /// `GET /jaeger/api/traces/{id}`.
-pub(crate) async fn trace(
-    State(app): State<Arc<App>>,
-    Named(id): Named,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Response {
+pub(crate) async fn trace(State(app): State<Arc<App>>, Named(id): Named, headers: HeaderMap, uri: Uri) -> Response {
     let answer = async {
         let params = Params::of(&uri)?;
         // Grafana sends the time range along and UIs their display options; a trace is a trace whatever they say.

@@ -23,9 +23,9 @@ mod cursor;
 mod error;
 mod gate;
 pub mod jaeger;
-mod names;
 #[cfg(test)]
 mod naive;
+mod names;
 mod native;
 pub mod openapi;
 mod params;

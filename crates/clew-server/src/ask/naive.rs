@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use clew_model::scan::{
-    AttributeScope, Condition, Expired, Extent, ExtentsAnswer, Field, Incomplete, Op, RowsAnswer, ScanAnswer, ScanError, ScanRequest,
-    SpanFilter, SpanRow, SpanSource, TraceMatch,
+    AttributeScope, Condition, Expired, Extent, ExtentsAnswer, Field, Incomplete, Op, RowsAnswer, ScanAnswer,
+    ScanError, ScanRequest, SpanFilter, SpanRow, SpanSource, TraceMatch,
 };
 use clew_model::{
     Attribute, Event, Kind, Link, Notes, Resource, Scope, Span, SpanId, Status, StatusCode, Tenant, TraceId, Value,
@@ -181,9 +181,6 @@ pub(crate) fn random_span(chance: &mut Chance, trace: u64, span: u64) -> Span {
         resource: Arc::new(resource),
         ..Span::default()
     };
-    if chance.below(12) == 0 {
-        (made.start_unix_nanos, made.notes) = (chance.below(5), Notes::ODD_TIME);
-    }
     made.status.code = *chance.pick(&[StatusCode::Unset, StatusCode::Unset, StatusCode::Ok, StatusCode::Error]);
     match chance.below(6) {
         0 => made.attributes.push(Attribute::new("error", true)),
@@ -195,12 +192,17 @@ pub(crate) fn random_span(chance: &mut Chance, trace: u64, span: u64) -> Span {
     made
 }
 
-/// Random spans of `trace_count` traces.
+/// Random spans of `trace_count` traces, some of them by a clock that stands in 1970.
 pub(crate) fn random_spans(chance: &mut Chance, trace_count: u64) -> Vec<Span> {
     let mut spans = Vec::new();
     for trace in 0..trace_count {
         let span_count = 1 + chance.below(6);
         spans.extend((0..span_count).map(|span| random_span(chance, trace, span)));
+    }
+    for span in &mut spans {
+        if chance.below(12) == 0 {
+            (span.start_unix_nanos, span.notes) = (1 + chance.below(5), Notes::ODD_TIME);
+        }
     }
     spans
 }

@@ -249,6 +249,7 @@ fn kind(kind: SegmentKind) -> &'static str {
         SegmentKind::SelfTime => "self",
         SegmentKind::Gap => "gap",
         SegmentKind::Wait => "wait",
+        SegmentKind::Transit => "transit",
     }
 }
 

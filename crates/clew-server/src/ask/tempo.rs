@@ -30,12 +30,7 @@ pub(crate) async fn echo() -> &'static str {
 }
 
 /// `GET /tempo/api/traces/{id}`: the trace; 404 when there is none.
-pub(crate) async fn trace_v1(
-    State(app): State<Arc<App>>,
-    Named(id): Named,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Response {
+pub(crate) async fn trace_v1(State(app): State<Arc<App>>, Named(id): Named, headers: HeaderMap, uri: Uri) -> Response {
     let is_protobuf = wants_protobuf(&headers);
     let answer = fetch(&app, &id, &headers, &uri, move |found| {
         let Some((spans, _)) = found else { return Err(AskError::NotFound("trace not found".to_owned())) };
@@ -48,12 +43,7 @@ pub(crate) async fn trace_v1(
 }
 
 /// `GET /tempo/api/v2/traces/{id}`: the trace and how complete it is; an empty one when there is none.
-pub(crate) async fn trace_v2(
-    State(app): State<Arc<App>>,
-    Named(id): Named,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Response {
+pub(crate) async fn trace_v2(State(app): State<Arc<App>>, Named(id): Named, headers: HeaderMap, uri: Uri) -> Response {
     let is_protobuf = wants_protobuf(&headers);
     let answer = fetch(&app, &id, &headers, &uri, move |found| {
         let (spans, incomplete) = found.unwrap_or_default();

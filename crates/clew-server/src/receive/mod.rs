@@ -28,7 +28,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use clew_model::Tenant;
+use clew_model::{RefuseReason, Tenant};
 use clew_store::Encoding;
 
 use self::answer::PartialSuccess;
@@ -42,7 +42,7 @@ use crate::tenants::TenantProblem;
 pub(crate) use grpc::{call as grpc_call, is_grpc};
 pub use in_flight::{Full, Hold, InFlight};
 
-/// Bodies that may become larger than this are inflated and admitted on a thread of their own.
+/// Bodies that may become larger than this are inflated and read on a thread of their own.
 const HEAVY_BYTES: usize = 256 * 1024;
 
 /// The doors for OTLP over HTTP.
@@ -84,9 +84,18 @@ async fn take(app: &Arc<App>, mut envelope: Envelope) -> Result<PartialSuccess, 
     if envelope.signal == Signal::Traces {
         return spans::store(app, envelope, expected > HEAVY_BYTES).await;
     }
-    let body = inflate::inflate(envelope.encoding, &envelope.body, request_bytes, &mut envelope.hold)?;
-    let partial = other_signals::turn_away(envelope.signal, envelope.syntax, &body)?;
-    app.figures.turn_away(envelope.signal as usize - 1, partial.rejected);
+    let signal = envelope.signal;
+    let mut turn_away = move || {
+        let body = inflate::inflate(envelope.encoding, &envelope.body, request_bytes, &mut envelope.hold)?;
+        other_signals::turn_away(signal, envelope.syntax, &body)
+    };
+    let partial = if expected > HEAVY_BYTES {
+        let turned_away = tokio::task::spawn_blocking(turn_away).await;
+        turned_away.map_err(|_| Refusal::new(RefuseReason::Malformed).because("it cannot be processed"))??
+    } else {
+        turn_away()?
+    };
+    app.figures.turn_away(signal as usize - 1, partial.rejected);
     Ok(partial)
 }
 

@@ -11,6 +11,7 @@ mod ask;
 mod bad_spans;
 mod doors;
 mod figures;
+mod hostile;
 mod limits;
 mod refusals;
 mod server;

@@ -53,6 +53,15 @@ impl<'r> Test<'r> {
         }
     }
 
+    /// The one string that meets it, if it asks for a single one.
+    pub(super) fn string(&self) -> Option<&[u8]> {
+        match (self.op, self.value) {
+            (Op::TextEq, _) => Some(self.text.form.as_bytes()),
+            (Op::Eq, Value::String(text)) => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+
     /// Whether a time or length in nanoseconds meets it, as a number.
     pub(super) fn nanos(&self, nanos: u64) -> bool {
         let number = Number::Int(i128::from(nanos));

@@ -42,6 +42,15 @@ impl Dictionary {
         String::from_utf8_lossy(self.get(code)).into_owned()
     }
 
+    /// The codes of a string: one, unless it is a value that was not looked up.
+    pub(super) fn codes(&self, bytes: &[u8]) -> impl Iterator<Item = u32> {
+        let is_same = move |bounds: &[u32]| {
+            let [from, to] = [bounds[0] as usize, bounds[1] as usize];
+            to - from == bytes.len() && self.arena[from..to] == *bytes
+        };
+        (0..).zip(self.bounds.windows(2)).filter(move |(_, bounds)| is_same(bounds)).map(|(code, _)| code)
+    }
+
     /// How many strings there are.
     pub(super) fn len(&self) -> usize {
         self.bounds.len() - 1

@@ -9,10 +9,11 @@
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use clew_model::{SpanId, Tenant, TraceId};
 use clew_model::scan::{
-    AttributeScope, Condition, Expired, ExtentsAnswer, Field, ScanAnswer, ScanError, ScanRequest, SpanFilter, SpanRow, TraceMatch,
+    AttributeScope, Condition, Expired, ExtentsAnswer, Field, ScanAnswer, ScanError, ScanRequest, SpanFilter, SpanRow,
+    TraceMatch,
 };
+use clew_model::{SpanId, Tenant, TraceId};
 
 use super::chunk::{Cell, CellKind, Chunk, Class, Column};
 use super::condition::Test;
@@ -240,12 +241,14 @@ struct Question<'q, 'r> {
     columns: Vec<Option<Column>>,
     /// Per string of the dictionary, the answer, as text. Other types that lie in the dictionary are asked each time.
     strings: Memo,
+    /// Whether any string of the dictionary meets the condition, once that is known.
+    has_string: Option<bool>,
 }
 
 impl<'q, 'r> Question<'q, 'r> {
     fn new(chunk: &'q Chunk, condition: &'r Condition, test: &'q Test<'r>) -> Self {
         let (origins, columns, strings) = (Memo::default(), Vec::new(), Memo::default());
-        Self { chunk, condition, test, origins, columns, strings }
+        Self { chunk, condition, test, origins, columns, strings, has_string: None }
     }
 
     /// What the class knows.
@@ -275,7 +278,22 @@ impl<'q, 'r> Question<'q, 'r> {
             return Verdict::Yes;
         }
         let column = if is_any || scope == AttributeScope::Span { self.column(class.shape, key) } else { None };
-        column.map_or(Verdict::No, Verdict::Look)
+        match column {
+            Some(column) if column.kind != CellKind::String || self.has_string() => Verdict::Look(column),
+            _ => Verdict::No,
+        }
+    }
+
+    /// Whether a string of the dictionary may meet the condition. One that asks for a single string is settled here: to
+    /// look for it in the whole dictionary takes less time than to ask rows, most of which have another.
+    fn has_string(&mut self) -> bool {
+        let Some(string) = self.test.string() else { return true };
+        *self.has_string.get_or_insert_with(|| {
+            let dictionary = &self.chunk.dictionary;
+            self.strings.0 = vec![1; dictionary.len()];
+            dictionary.codes(string).for_each(|code| self.strings.0[code as usize] = 2);
+            self.strings.0.contains(&2)
+        })
     }
 
     fn origin_meets(&mut self, origin: u32, key: &[u8]) -> bool {
@@ -310,7 +328,7 @@ impl<'q, 'r> Question<'q, 'r> {
     }
 }
 
-/// Answers by code, asked once each.
+/// Answers by code, asked once each: 0 not yet, 1 no, 2 yes.
 #[derive(Default)]
 struct Memo(Vec<u8>);
 

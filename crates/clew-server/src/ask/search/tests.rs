@@ -84,8 +84,8 @@ impl Wanted {
     }
 
     fn is_met_by(&self, spans: &[&Span]) -> bool {
-        let is_odd = |span: &&Span| span.notes.contains(Notes::ODD_TIME);
-        let all_odd = spans.iter().all(|span| is_odd(&span));
+        let is_odd = |span: &Span| span.notes.contains(Notes::ODD_TIME);
+        let all_odd = spans.iter().all(|span| is_odd(span));
         let counted: Vec<&Span> = spans.iter().copied().filter(|span| all_odd || !is_odd(span)).collect();
         let start = counted.iter().map(|span| span.start_unix_nanos).min().unwrap();
         let end = counted.iter().map(|span| span.end_unix_nanos()).max().unwrap();

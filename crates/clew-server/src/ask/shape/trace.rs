@@ -77,8 +77,8 @@ pub struct SegmentShape {
     pub from_nanos: u64,
     /// Offset of the first instant after it.
     pub to_nanos: u64,
-    /// What the time was: `self` (the span's own work), `gap` (a hole that nothing explains) or `wait` (only children
-    /// ran that the span did not wait for).
+    /// What the time was: `self` (the span's own work), `gap` (a hole that nothing explains), `wait` (only children
+    /// ran that the span did not wait for) or `transit` (a call on its way to its server, or back).
     pub kind: String,
 }
 

@@ -1,5 +1,6 @@
 use clew_model::scan::SpanSource;
 use http::HeaderValue;
+use http::header::ACCEPT;
 
 use super::*;
 use crate::ask::naive::{Chance, Naive, known_trace, random_span};
