@@ -101,7 +101,7 @@ impl Drop for Server {
 }
 
 /// CPU time of all threads of a process so far, to a scheduler tick (10 ms).
-pub(crate) fn cpu_nanos(process: u32) -> anyhow::Result<u64> {
+fn cpu_nanos(process: u32) -> anyhow::Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let (_, after_name) = stat.rsplit_once(')').context("the name is in parentheses")?;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
