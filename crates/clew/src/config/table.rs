@@ -153,8 +153,9 @@ settings! {
     /// A resource attribute that names the tenant of its spans where neither a token nor a header does; empty is none.
     "tenant.attribute" tenant_attribute: String = "";
 
-    /// Bearer tokens and the tenant that each speaks for. When there are any, a request without a known token is
-    /// refused. Never printed, and without a flag, since other users see command lines.
+    /// Bearer tokens and the tenant that each speaks for. A token that is not known is refused; a request without one
+    /// goes by its header, its attribute or `default`: tokens name tenants, and guard nothing by themselves.
+    /// Never printed, and without a flag, since other users see command lines.
     "tenant.tokens" tenant_tokens: Tokens = "";
 
     /// Length of one file of the log. A larger single request gets a larger file of its own.
