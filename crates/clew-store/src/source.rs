@@ -25,8 +25,9 @@ impl Source {
         (count > 0).then(|| Incomplete {
             reason: "corruption".to_owned(),
             detail: format!(
-                "{count} damaged ranges of the log could not be read, spans may be missing; see /v1/health, and run \
-                 `clew check --repair` when the server is stopped"
+                "{count} damaged {} of the log could not be read, spans may be missing; see /v1/health, and run \
+                 `clew check --repair` when the server is stopped",
+                if count == 1 { "range" } else { "ranges" }
             ),
         })
     }
