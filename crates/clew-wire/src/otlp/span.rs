@@ -190,6 +190,8 @@ impl<'a> Scratch<'a> {
             return Ok(());
         }
         let from = self.nested.len();
+        // What is mended in a link that is not kept is nobody's.
+        let mut mended = Notes::default();
         let (mut trace_id, mut span_id, mut trace_state) = (&[][..], &[][..], &[][..]);
         let (mut flags, mut dropped, mut cut_attributes) = (0, 0, 0);
         while let Some((number, wire)) = message.tag()? {
@@ -197,7 +199,16 @@ impl<'a> Scratch<'a> {
                 1 => trace_id = message.bytes(wire)?,
                 2 => span_id = message.bytes(wire)?,
                 3 => trace_state = message.bytes(wire)?,
-                4 => attribute(message.message(wire)?, &mut self.nested, from, &mut cut_attributes, limits, notes)?,
+                4 => {
+                    attribute(
+                        message.message(wire)?,
+                        &mut self.nested,
+                        from,
+                        &mut cut_attributes,
+                        limits,
+                        &mut mended,
+                    )?;
+                }
                 5 => dropped = message.varint(wire)? as u32,
                 6 => flags = message.fixed32(wire)?,
                 _ => message.skip((number, wire))?,
@@ -212,11 +223,12 @@ impl<'a> Scratch<'a> {
         self.links.push(LinkView {
             trace_id,
             span_id,
-            trace_state: text(trace_state, limits.value_bytes, notes),
+            trace_state: text(trace_state, limits.value_bytes, &mut mended),
             flags,
             attributes: from..self.nested.len(),
             dropped_attributes_count: dropped.saturating_add(cut_attributes),
         });
+        *notes |= mended;
         Ok(())
     }
 }

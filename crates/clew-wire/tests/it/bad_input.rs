@@ -156,7 +156,9 @@ fn references_that_lead_nowhere_are_dropped_and_noted() {
     }
     let span = kept_between_good_ones(|span| {
         let attributes = vec![pair("k", string("v"))];
-        let bad = Link { trace_id: vec![1; 3], span_id: vec![1; 8], attributes: attributes.clone(), ..Link::default() };
+        // Mending what is not kept is not noted.
+        let long = vec![pair("k", string("v".repeat(70_000)))];
+        let bad = Link { trace_id: vec![1; 3], span_id: vec![1; 8], attributes: long, ..Link::default() };
         let good = Link { trace_id: vec![1; 16], span_id: vec![9; 8], attributes, ..Link::default() };
         span.links = vec![bad.clone(), good, bad];
         span.dropped_links_count = 5;

@@ -339,12 +339,13 @@ impl Mender {
     }
 
     fn link(&mut self, link: LinkMessage) -> Option<Link> {
-        let attributes = self.attributes(link.attributes);
+        // Mending what is not kept is not noted.
+        let (trace_id, span_id) = (TraceId::from_slice(&link.trace_id)?, SpanId::from_slice(&link.span_id)?);
         Some(Link {
-            trace_id: TraceId::from_slice(&link.trace_id)?,
-            span_id: SpanId::from_slice(&link.span_id)?,
+            trace_id,
+            span_id,
             trace_state: self.text(&link.trace_state),
-            attributes,
+            attributes: self.attributes(link.attributes),
             dropped_attributes_count: link.dropped_attributes_count,
             flags: link.flags,
         })
