@@ -209,7 +209,13 @@ pub(super) struct Mender<'n> {
 impl Mender<'_> {
     /// Merges an `AnyValue` message into `value`; lists below `depth` levels are emptied. Recurses at most that deep.
     pub(super) fn merge(&mut self, value: &mut Value, mut message: Reader<'_>, depth: u32) -> Result<(), Fault> {
+        // Of a value that a later field replaces, nothing is noted.
+        let before = std::mem::take(self.notes);
         while let Some(tag) = message.tag()? {
+            let goes_on = matches!((tag.0, &*value), (5, Value::Array(_)) | (6, Value::Map(_)));
+            if (1..=8).contains(&tag.0) && !goes_on {
+                *self.notes = Notes::default();
+            }
             match tag.0 {
                 1 => *value = Value::String(self.text(message.bytes(tag.1)?)),
                 2 => *value = Value::Bool(message.varint(tag.1)? != 0),
@@ -241,6 +247,7 @@ impl Mender<'_> {
                 _ => message.skip(tag)?,
             }
         }
+        *self.notes |= before;
         Ok(())
     }
 
@@ -265,13 +272,15 @@ impl Mender<'_> {
             }
             let mut fields = list.message(tag.1)?;
             let mut entry = Attribute::default();
+            let mut key: &[u8] = &[];
             while let Some(tag) = fields.tag()? {
                 match tag.0 {
-                    1 => entry.key = self.text(fields.bytes(tag.1)?),
+                    1 => key = fields.bytes(tag.1)?,
                     2 => self.merge(&mut entry.value, fields.message(tag.1)?, depth)?,
                     _ => fields.skip(tag)?,
                 }
             }
+            entry.key = self.text(key);
             entries.push(entry);
         }
         Ok(())

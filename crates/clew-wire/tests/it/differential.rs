@@ -22,7 +22,7 @@ fn compare(body: &[u8]) -> bool {
     assert_eq!(admission.span_count, expected.span_count);
     assert_eq!(reasons(&admission), expected.rejected);
     // The text form, as numbers that are no numbers are not equal to themselves.
-    assert_eq!(format!("{spans:#?}"), format!("{:#?}", expected.spans));
+    assert_eq!(format!("{spans:#?}"), format!("{:#?}", expected.spans), "{body:x?}");
     let mut notes = NoteCounts::default();
     for span in &spans {
         notes.add(span.notes);
@@ -93,6 +93,24 @@ fn every_truncation_is_noticed() {
             .collect();
         for length in 0..body.len() {
             assert_eq!(compare(&body[..length]), length == 0 || ends.contains(&length), "{length}");
+        }
+    }
+}
+
+/// A field: its number, wire type 2, and its bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+}
+
+#[test]
+fn what_a_later_field_replaces_leaves_no_note() {
+    let bad_text = field(1, &field(1, b"\xff"));
+    for replaced in [[field(5, &bad_text), field(6, b"")].concat(), [field(5, &bad_text), field(1, b"ok")].concat()] {
+        for value in [replaced.clone(), field(5, &field(1, &replaced))] {
+            let attribute = field(9, &[field(1, b"k"), field(2, &value)].concat());
+            let start = [&[7 << 3 | 1][..], &1_759_999_999_000_000_000_u64.to_le_bytes()].concat();
+            let span = [field(1, &[1; 16]), field(2, &[1; 8]), start, attribute].concat();
+            assert!(compare(&field(1, &field(2, &field(2, &span)))));
         }
     }
 }
