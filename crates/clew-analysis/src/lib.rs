@@ -1,20 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 pub mod errors;
-pub mod identity;
 pub mod relations;
 pub mod self_time;
 pub mod skew;
-pub mod summary;
 pub mod thread;
 pub mod tree;
 
-use clew_model::Span;
+use clew_model::{Span, Summary, identity, summarize};
 use serde::Serialize;
 
 pub use relations::{Relation, relations};
 pub use skew::{Skew, SkewEvidence};
-pub use summary::{RootRef, Summary, summarize};
 pub use thread::sentence::duration_text;
 pub use thread::{AsyncTail, Bottleneck, Gap, Segment, SegmentKind, Thread};
 pub use tree::{Marks, Node, Tree};

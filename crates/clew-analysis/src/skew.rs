@@ -17,7 +17,7 @@ use clew_model::value::find;
 use clew_model::{Kind, Span, Value};
 use serde::Serialize;
 
-use crate::tree::{Marks, Tree, is_callee, is_caller};
+use crate::tree::{Marks, Tree};
 
 /// Two clocks that disagree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -85,7 +85,7 @@ pub(crate) fn detect(spans: &[Span], tree: &Tree) -> Vec<Skew> {
         let Some(parent_index) = node.parent else { continue };
         let (parent, child) = (&spans[parent_index], &spans[index]);
         let (caller, callee) = (instances.name(parent_index), instances.name(index));
-        if !is_caller(parent.kind) || !is_callee(child.kind) || caller == callee || share_host(parent, child) {
+        if !parent.kind.is_caller() || !child.kind.is_callee() || caller == callee || share_host(parent, child) {
             continue;
         }
         let is_flipped = callee < caller;

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::ops::{BitOr, BitOrAssign};
 
-use clew_model::{Kind, Span, SpanId};
+use clew_model::{Kind, Span, SpanId, identity};
 use serde::{Serialize, Serializer};
-
-use crate::identity;
 
 /// A forest over spans in depth-first order: a node comes before its children, and its subtree is one range.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -165,16 +163,6 @@ struct Holders {
     count: u32,
 }
 
-/// Whether the span is the near half of a call or message.
-pub(crate) fn is_caller(kind: Kind) -> bool {
-    matches!(kind, Kind::Client | Kind::Producer)
-}
-
-/// Whether the span is the far half of a call or message.
-pub(crate) fn is_callee(kind: Kind) -> bool {
-    matches!(kind, Kind::Server | Kind::Consumer)
-}
-
 /// The parent of each span, and what is odd about it. Cycles are still in.
 fn parents(spans: &[Span]) -> (Vec<Option<usize>>, Vec<Marks>) {
     let mut holders: HashMap<SpanId, Holders> = HashMap::with_capacity(spans.len());
@@ -182,9 +170,9 @@ fn parents(spans: &[Span]) -> (Vec<Option<usize>>, Vec<Marks>) {
         let held = holders.entry(span.span_id);
         let held = held.or_insert(Holders { first: index, caller: None, callee: None, count: 0 });
         held.count += 1;
-        if is_caller(span.kind) {
+        if span.kind.is_caller() {
             held.caller.get_or_insert(index);
-        } else if is_callee(span.kind) {
+        } else if span.kind.is_callee() {
             held.callee.get_or_insert(index);
         }
     }
@@ -192,7 +180,7 @@ fn parents(spans: &[Span]) -> (Vec<Option<usize>>, Vec<Marks>) {
     let mut of_service: HashMap<(SpanId, &str), usize> = HashMap::new();
     for (index, span) in spans.iter().enumerate().filter(|(_, span)| holders[&span.span_id].count > 1) {
         let slot = of_service.entry((span.span_id, span.service())).or_insert(index);
-        if is_callee(span.kind) && !is_callee(spans[*slot].kind) {
+        if span.kind.is_callee() && !spans[*slot].kind.is_callee() {
             *slot = index;
         }
     }
@@ -201,7 +189,7 @@ fn parents(spans: &[Span]) -> (Vec<Option<usize>>, Vec<Marks>) {
     let mut marks = vec![Marks::default(); spans.len()];
     for (index, span) in spans.iter().enumerate() {
         let own = &holders[&span.span_id];
-        let caller = own.caller.filter(|_| is_callee(span.kind));
+        let caller = own.caller.filter(|_| span.kind.is_callee());
         if own.count > 1 {
             let is_pair = own.count == 2 && own.caller.is_some() && own.callee.is_some();
             marks[index] |= if is_pair { Marks::SHARED_ID } else { Marks::DUPLICATE_ID };
@@ -285,7 +273,7 @@ fn timing(parent: &Span, child: &Span) -> Marks {
     let (start, end) = (child.start_unix_nanos, child.end_unix_nanos());
     let (parent_start, parent_end) = (parent.start_unix_nanos, parent.end_unix_nanos());
     let is_late = start >= parent_end && end > parent_end;
-    let is_remote_call = is_callee(child.kind) && is_caller(parent.kind) && child.service() != parent.service();
+    let is_remote_call = child.kind.is_callee() && parent.kind.is_caller() && child.service() != parent.service();
     let is_message = is_message(parent, child) || follows_from(parent, child);
     if start < parent_start {
         marks |= Marks::EARLY;

@@ -1,14 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+pub mod condition;
+pub mod identity;
 pub mod ids;
 pub mod reason;
 pub mod scan;
 pub mod span;
+pub mod summary;
 pub mod tenant;
 pub mod value;
 
+pub use condition::{Test, ValueRef};
 pub use ids::{IdError, SpanId, TraceId};
 pub use reason::{RefuseClass, RefuseReason, RejectReason};
 pub use span::{Event, Kind, Link, Notes, Resource, Scope, Span, Status, StatusCode};
+pub use summary::{RootRef, Summary, summarize};
 pub use tenant::{Tenant, TenantError};
 pub use value::{Attribute, Value};

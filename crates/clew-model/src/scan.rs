@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::value::Value;
-use crate::{Notes, Span, SpanId, Tenant, TraceId};
+use crate::{Notes, Span, SpanId, Summary, Tenant, TraceId, summarize};
 
 /// Which part of a span a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -239,6 +239,16 @@ pub struct RowsAnswer {
     pub incomplete: Option<Incomplete>,
 }
 
+/// A source's answer to "the summaries of these ids".
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SummariesAnswer {
+    /// Of what the source holds of these traces, in the order of the ids asked for, unknown ids left out. Parts of a trace
+    /// in several sources cannot be added up, since a span may be in both: whoever finds more than one reads the rows.
+    pub summaries: Vec<Summary>,
+    /// Set when something may be missing.
+    pub incomplete: Option<Incomplete>,
+}
+
 /// Whether a scan must stop: asked between chunks of work.
 pub type Expired<'a> = &'a (dyn Fn() -> bool + Sync);
 
@@ -264,6 +274,13 @@ pub trait SpanSource: Send + Sync {
 
     /// The extents of these traces, whatever filters their spans meet.
     fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError>;
+
+    /// The summaries of these traces ([`crate::summarize`]), whatever filters their spans meet.
+    fn summaries(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<SummariesAnswer, ScanError> {
+        let RowsAnswer { spans, incomplete } = self.rows(tenant, ids, expired)?;
+        let traces = spans.chunk_by(|one, next| one.trace_id == next.trace_id);
+        Ok(SummariesAnswer { summaries: traces.map(summarize).collect(), incomplete })
+    }
 
     /// All rows of these traces.
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError>;

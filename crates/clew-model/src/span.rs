@@ -37,6 +37,16 @@ impl Kind {
         Self::ALL.get(usize::try_from(number).ok()?).copied()
     }
 
+    /// Whether the span is the near half of a call or message.
+    pub fn is_caller(self) -> bool {
+        matches!(self, Self::Client | Self::Producer)
+    }
+
+    /// Whether the span is the far half of a call or message.
+    pub fn is_callee(self) -> bool {
+        matches!(self, Self::Server | Self::Consumer)
+    }
+
     /// Lower-case word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,10 +7,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clew-model", &[]),
     ("clew-wire", &["clew-model"]),
     ("clew-analysis", &["clew-model"]),
-    ("clew-store", &["clew-model", "clew-wire"]),
+    ("clew-block", &["clew-model"]),
+    ("clew-store", &["clew-model", "clew-wire", "clew-block"]),
     ("clew-server", &["clew-model", "clew-wire", "clew-store", "clew-analysis"]),
-    ("clew-sim", &["clew-model", "clew-wire", "clew-store"]),
-    ("clew", &["clew-model", "clew-wire", "clew-analysis", "clew-store", "clew-server", "clew-sim"]),
+    ("clew-sim", &["clew-model", "clew-wire", "clew-block", "clew-store"]),
+    ("clew", &["clew-model", "clew-wire", "clew-analysis", "clew-block", "clew-store", "clew-server", "clew-sim"]),
     ("xtask", &[]),
 ];
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use clew_model::summary::{extent, is_follow_up};
 use clew_model::{Notes, Span, SpanId};
 
-use crate::summary::{extent, is_follow_up};
 use crate::tree::{Marks, Tree};
 
 /// A stretch of time to tile.

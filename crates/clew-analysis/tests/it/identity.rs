@@ -1,6 +1,7 @@
 //! Which spans are the same.
 
-use clew_analysis::{Options, explain, summarize};
+use clew_analysis::{Options, explain};
+use clew_model::summarize;
 use clew_model::{Attribute, Kind, Value};
 
 use crate::draw::spans;

@@ -1,6 +1,7 @@
 //! What holds for every trace.
 
-use clew_analysis::{Explained, Marks, Options, SegmentKind, explain, summarize};
+use clew_analysis::{Explained, Marks, Options, SegmentKind, explain};
+use clew_model::summarize;
 use clew_model::{Kind, Link, Notes, Span, StatusCode};
 use proptest::prelude::*;
 

@@ -1,6 +1,7 @@
 //! The figures of a search page.
 
-use clew_analysis::{Options, RootRef, Summary, explain, summarize};
+use clew_analysis::{Options, explain};
+use clew_model::{RootRef, Summary, summarize};
 
 use crate::draw::{EPOCH, MILLI, TRACE, id, spans};
 

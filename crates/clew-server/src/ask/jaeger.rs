@@ -34,7 +34,7 @@ pub(crate) async fn trace(State(app): State<Arc<App>>, Named(id): Named, headers
         let tenant = gate::tenant(&app, &headers, &params)?;
         let begun = app.clock.monotonic_nanos();
         let answer = gate::run(&app, move |asked| {
-            let spans = clew_analysis::identity::distinct(gate::fetch(asked, &tenant, id)?.spans);
+            let spans = clew_model::identity::distinct(gate::fetch(asked, &tenant, id)?.spans);
             Ok(json_body(&Envelope::of(vec![trace_json(id, &spans)])))
         });
         let answer = answer.await;
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_known_trace_reads_as_jaeger_shows_it() {
-        let spans = clew_analysis::identity::distinct(known_trace());
+        let spans = clew_model::identity::distinct(known_trace());
         let trace = trace_json(spans[0].trace_id, &spans);
         insta::assert_snapshot!(serde_json::to_string_pretty(&Envelope::of(vec![trace])).unwrap());
     }

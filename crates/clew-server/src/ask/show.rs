@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use clew_analysis::{AsyncTail, Bottleneck, Explained, Gap, Segment, SegmentKind, Skew, SkewEvidence, Summary, Thread};
+use clew_analysis::{AsyncTail, Bottleneck, Explained, Gap, Segment, SegmentKind, Skew, SkewEvidence, Thread};
 use clew_model::scan::Incomplete;
-use clew_model::{Event, Link, Resource, Scope, Span, SpanId};
+use clew_model::{Event, Link, Resource, Scope, Span, SpanId, Summary};
 
 use super::shape::{
     BottleneckShape, EventShape, GapShape, LinkShape, ResourceShape, RootShape, ScopeShape, SegmentShape, Skeleton,

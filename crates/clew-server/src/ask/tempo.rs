@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use clew_analysis::identity::distinct;
+use clew_model::identity::distinct;
 use clew_model::scan::Incomplete;
 use clew_model::{Span, Tenant, TraceId};
 use clew_wire::otlp_json::JsonShape;

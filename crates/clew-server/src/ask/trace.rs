@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use clew_analysis::Options;
-use clew_analysis::identity::distinct;
+use clew_model::identity::distinct;
 use clew_model::{SpanId, Tenant, TraceId};
 use clew_wire::otlp_json::JsonShape;
 use http::header::{CONTENT_TYPE, VARY};

@@ -16,21 +16,17 @@
 //! | `builder` | a chunk that grows |
 //! | `shard` | traces and chunks behind one lock |
 //! | `insert` | from a batch to rows |
-//! | `condition` | a condition, made ready to be asked often |
 //! | `scan` | which traces have spans that meet a filter |
 //! | `rows` | whole spans |
-//! | `resent` | spans that were sent twice |
 //! | `names` | services and operations |
 //!
 //! It does not decide when it is emptied, and never drops a span.
 
 mod builder;
 mod chunk;
-mod condition;
 mod dictionary;
 mod insert;
 mod names;
-mod resent;
 mod rows;
 mod scan;
 mod shard;

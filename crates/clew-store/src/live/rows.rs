@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use clew_model::identity::distinct;
 use clew_model::scan::{Expired, RowsAnswer, ScanError};
 use clew_model::{Attribute, Event, Link, Resource, Scope, Span, SpanId, Status, Tenant, TraceId, Value};
 use clew_wire::otlp::decode_value;
 
 use super::chunk::{Cell, Chunk, Extra, List, NONE};
-use super::resent::remove_resent;
 use super::{Head, Live, read};
 
 /// Rows read under one lock, and between two looks at the time.
@@ -29,8 +29,9 @@ pub(super) fn rows(
         let mut spans = reader.trace(*id, expired)?;
         // The chain of rows runs backwards; of the same span sent twice, the first stays.
         spans.reverse();
+        spans = distinct(spans);
         spans.sort_by_key(|span| (span.start_unix_nanos, span.span_id));
-        answer.spans.append(&mut remove_resent(spans));
+        answer.spans.append(&mut spans);
     }
     Ok(answer)
 }

@@ -13,10 +13,10 @@ use clew_model::scan::{
     AttributeScope, Condition, Expired, ExtentsAnswer, Field, ScanAnswer, ScanError, ScanRequest, SpanFilter, SpanRow,
     TraceMatch,
 };
-use clew_model::{SpanId, Tenant, TraceId};
+use clew_model::{SpanId, Tenant, Test, TraceId, ValueRef};
+use clew_wire::otlp::decode_value;
 
 use super::chunk::{Cell, CellKind, Chunk, Class, Column};
-use super::condition::Test;
 use super::shard::Trace;
 use super::{Live, read};
 
@@ -253,18 +253,18 @@ impl<'q, 'r> Question<'q, 'r> {
 
     /// What the class knows.
     fn of_class(&mut self, class: &Class) -> Verdict {
-        let text = |text: &str| self.test.cell(Cell::String(text.as_bytes()));
+        let text = |text: &str| meets(self.test, Cell::String(text.as_bytes()));
         let is_met = match &self.condition.field {
             Field::Duration | Field::Start => return Verdict::Time,
             Field::Service => {
                 let (chunk, test) = (self.chunk, self.test);
-                let ask = || test.cell(Cell::String(chunk.service(class.resource)));
+                let ask = || meets(test, Cell::String(chunk.service(class.resource)));
                 self.origins.get(class.resource, chunk.origins.len(), ask)
             }
-            Field::Name => self.test.cell(Cell::String(self.chunk.dictionary.get(class.name))),
+            Field::Name => meets(self.test, Cell::String(self.chunk.dictionary.get(class.name))),
             Field::Kind => text(class.kind.as_str()),
             Field::Status => text(class.status.as_str()),
-            Field::Error => self.test.cell(Cell::Bool(class.error)),
+            Field::Error => meets(self.test, Cell::Bool(class.error)),
             Field::Attribute { scope, key } => return self.of_attribute(class, *scope, key.as_bytes()),
         };
         if is_met { Verdict::Yes } else { Verdict::No }
@@ -298,7 +298,7 @@ impl<'q, 'r> Question<'q, 'r> {
 
     fn origin_meets(&mut self, origin: u32, key: &[u8]) -> bool {
         let (chunk, test) = (self.chunk, self.test);
-        let ask = || chunk.find(chunk.origins[origin as usize].attributes, key).is_some_and(|cell| test.cell(cell));
+        let ask = || chunk.find(chunk.origins[origin as usize].attributes, key).is_some_and(|cell| meets(test, cell));
         self.origins.get(origin, chunk.origins.len(), ask)
     }
 
@@ -320,12 +320,27 @@ impl<'q, 'r> Question<'q, 'r> {
             Verdict::Look(column) if column.kind == CellKind::String => {
                 let (chunk, test) = (self.chunk, self.test);
                 let code = chunk.words[(rows.words_from[row] + column.offset) as usize];
-                let ask = || test.cell(Cell::String(chunk.dictionary.get(code)));
+                let ask = || meets(test, Cell::String(chunk.dictionary.get(code)));
                 self.strings.get(code, chunk.dictionary.len(), ask)
             }
-            Verdict::Look(column) => self.test.cell(self.chunk.cell(column, rows.words_from[row])),
+            Verdict::Look(column) => meets(self.test, self.chunk.cell(column, rows.words_from[row])),
         }
     }
+}
+
+/// Whether a stored value meets a condition.
+#[inline]
+fn meets(test: &Test<'_>, cell: Cell<'_>) -> bool {
+    let value = match cell {
+        Cell::Empty => ValueRef::Empty,
+        Cell::String(bytes) => ValueRef::String(bytes),
+        Cell::Bool(truth) => ValueRef::Bool(truth),
+        Cell::Int(number) => ValueRef::Int(number),
+        Cell::Double(number) => ValueRef::Double(number),
+        Cell::Bytes(bytes) => ValueRef::Bytes(bytes),
+        Cell::Nested(message) => return test.is_met_by(ValueRef::Nested(&decode_value(message))),
+    };
+    test.is_met_by(value)
 }
 
 /// Answers by code, asked once each: 0 not yet, 1 no, 2 yes.

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 
-use clew_model::{Attribute, Span, SpanId, Value};
+use crate::{Attribute, Span, SpanId, Value};
 
 /// Leaves out spans that are there already, keeping the copy that was received first.
 ///
@@ -27,7 +27,7 @@ pub fn distinct(mut spans: Vec<Span>) -> Vec<Span> {
 }
 
 /// The positions, rising, of the first copy of each span.
-pub(crate) fn distinct_indices(spans: &[Span]) -> Vec<usize> {
+pub fn distinct_indices(spans: &[Span]) -> Vec<usize> {
     let mut counts: HashMap<SpanId, u32> = HashMap::with_capacity(spans.len());
     for span in spans {
         *counts.entry(span.span_id).or_default() += 1;
@@ -39,7 +39,7 @@ pub(crate) fn distinct_indices(spans: &[Span]) -> Vec<usize> {
 }
 
 /// The spans in [`canonical`] order.
-pub(crate) fn sorted(spans: Vec<Span>) -> Vec<Span> {
+pub fn sorted(spans: Vec<Span>) -> Vec<Span> {
     let fingerprints: Vec<OnceCell<(u64, u64)>> = vec![OnceCell::new(); spans.len()];
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_unstable_by(|left, right| {
@@ -50,14 +50,14 @@ pub(crate) fn sorted(spans: Vec<Span>) -> Vec<Span> {
 }
 
 /// The spans in another order, which names each once.
-pub(crate) fn reordered(spans: Vec<Span>, order: &[usize]) -> Vec<Span> {
+pub fn reordered(spans: Vec<Span>, order: &[usize]) -> Vec<Span> {
     let mut taken: Vec<Option<Span>> = spans.into_iter().map(Some).collect();
     order.iter().filter_map(|index| taken[*index].take()).collect()
 }
 
 /// The order in which spans are looked at wherever an order is needed: by start and span id, then by all the rest, so
 /// that no two different spans are equal.
-pub(crate) fn canonical(left: &Span, right: &Span) -> Ordering {
+pub fn canonical(left: &Span, right: &Span) -> Ordering {
     by_fields(left, right).then_with(|| fingerprint(left).cmp(&fingerprint(right)))
 }
 

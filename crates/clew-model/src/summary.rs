@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use clew_model::{Notes, Span, SpanId, TraceId};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::distinct_indices;
-use crate::tree::is_callee;
+use crate::{Notes, Span, SpanId, TraceId};
 
 /// A trace in short.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -67,7 +66,7 @@ pub fn summarize(spans: &[Span]) -> Summary {
 }
 
 /// First start and last end, odd times left out if there are others; `(0, 0)` without spans.
-pub(crate) fn extent<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> (u64, u64) {
+pub fn extent<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> (u64, u64) {
     let is_odd = |span: &&Span| span.notes.contains(Notes::ODD_TIME);
     let all_odd = spans.clone().all(|span| is_odd(&span));
     let counted = spans.filter(|span| all_odd || !is_odd(span));
@@ -79,10 +78,9 @@ pub(crate) fn extent<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> (u64,
 /// trace by a link only for want of others; else the earliest whose parent was not received; else the earliest.
 fn root<'a>(spans: &[&'a Span]) -> Option<&'a Span> {
     let ids: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
-    let callers: HashSet<SpanId> =
-        spans.iter().filter(|span| crate::tree::is_caller(span.kind)).map(|span| span.span_id).collect();
+    let callers: HashSet<SpanId> = spans.iter().filter(|span| span.kind.is_caller()).map(|span| span.span_id).collect();
     let rank = |span: &Span| match span.parent_span_id {
-        _ if is_callee(span.kind) && callers.contains(&span.span_id) => 3,
+        _ if span.kind.is_callee() && callers.contains(&span.span_id) => 3,
         None => u8::from(is_follow_up(span, |id| ids.contains(&id))),
         Some(parent) if !ids.contains(&parent) => 2,
         Some(_) => 3,
@@ -95,7 +93,7 @@ fn root<'a>(spans: &[&'a Span]) -> Option<&'a Span> {
 }
 
 /// Whether a span without a parent links to another span of its trace, and so continues that one's work.
-pub(crate) fn is_follow_up(span: &Span, is_known: impl Fn(SpanId) -> bool) -> bool {
+pub fn is_follow_up(span: &Span, is_known: impl Fn(SpanId) -> bool) -> bool {
     let others = span.links.iter().filter(|link| link.trace_id == span.trace_id && link.span_id != span.span_id);
     span.parent_span_id.is_none() && others.into_iter().any(|link| is_known(link.span_id))
 }
