@@ -4,7 +4,7 @@ use clew_model::{Kind, Notes, RejectReason, SpanId, StatusCode, TraceId};
 
 use super::reader::{Fault, Reader};
 use super::text::text;
-use super::value::key_value;
+use super::value::{key_value, push_plain};
 use super::view::{EventView, KeyValueView, Limits, LinkView, SpanView};
 
 /// 2000-01-01T00:00:00Z; spans that start earlier have an odd time.
@@ -273,7 +273,9 @@ pub(super) fn attribute<'a>(
     notes: &mut Notes,
 ) -> Result<(), Fault> {
     if list.len() - from < limits.attributes as usize {
-        list.push(key_value(message, limits, notes)?);
+        if !push_plain(message, limits.value_bytes, list) {
+            list.push(key_value(message, limits, notes)?);
+        }
     } else {
         *cut += 1;
         *notes |= Notes::ATTRIBUTES_CUT;

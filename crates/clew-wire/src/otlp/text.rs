@@ -8,13 +8,24 @@ use clew_model::Notes;
 /// characters.
 #[inline(always)]
 pub(super) fn text<'a>(bytes: &'a [u8], bytes_max: u32, notes: &mut Notes) -> Cow<'a, str> {
-    match simdutf8::basic::from_utf8(bytes) {
-        Ok(text) if text.len() <= bytes_max as usize => Cow::Borrowed(text),
-        Ok(text) => {
+    match utf8(bytes) {
+        Some(text) if text.len() <= bytes_max as usize => Cow::Borrowed(text),
+        Some(text) => {
             *notes |= Notes::VALUE_CUT;
             Cow::Borrowed(&text[..text.floor_char_boundary(bytes_max as usize)])
         }
-        Err(_) => Cow::Owned(mended(bytes, bytes_max as usize, notes)),
+        None => Cow::Owned(mended(bytes, bytes_max as usize, notes)),
+    }
+}
+
+/// The bytes as text, if they are UTF-8.
+#[inline]
+pub(super) fn utf8(bytes: &[u8]) -> Option<&str> {
+    match bytes.len() {
+        0 => Some(""),
+        // Below a full block of vectors, simdutf8 only calls this.
+        1..64 => std::str::from_utf8(bytes).ok(),
+        _ => simdutf8::basic::from_utf8(bytes).ok(),
     }
 }
 

@@ -6,7 +6,7 @@ use clew_model::{Attribute, Notes, Value};
 
 use super::encode::encode_value;
 use super::reader::{Fault, Reader};
-use super::text::{cut, text};
+use super::text::{cut, text, utf8};
 use super::view::{KeyValueView, Limits, ValueView};
 
 /// Values are never read deeper than this, whatever the limits say, so that reading one may recurse.
@@ -24,8 +24,70 @@ enum Raw<'a> {
     Nested,
 }
 
+/// Reads a `KeyValue` message as nearly all senders write it into the list: a short key, then one short text, integer,
+/// double or truth value, each field once, and nothing to mend or cut. Answers `false` when it is anything else.
+///
+/// Each arm pushes by itself: a view that is assembled first and then moved costs more than reading it.
+#[inline]
+pub(super) fn push_plain<'a>(message: Reader<'a>, bytes_max: u32, list: &mut Vec<KeyValueView<'a>>) -> bool {
+    let bytes = message.rest();
+    let Some((key, value)) = split_plain(bytes, bytes_max) else { return false };
+    match value {
+        [0x0a, length, text @ ..] if usize::from(*length) == text.len() && text.len() <= bytes_max as usize => {
+            // Lengths below 128 and the tags are ASCII, so one look over all of it is as good as one for each.
+            let Some(whole) = utf8(&bytes[2..]) else { return false };
+            let (Some(key), Some(text)) = (whole.get(..key.len()), whole.get(whole.len() - text.len()..)) else {
+                return false;
+            };
+            list.push(KeyValueView { key: Cow::Borrowed(key), value: ValueView::String(Cow::Borrowed(text)) });
+        }
+        [0x18, number @ ..] => {
+            let (Some(key), Some(number)) = (utf8(key), only_varint(number)) else { return false };
+            list.push(KeyValueView { key: Cow::Borrowed(key), value: ValueView::Int(number as i64) });
+        }
+        [0x21, number @ ..] => {
+            let (Some(key), Ok(number)) = (utf8(key), <[u8; 8]>::try_from(number)) else { return false };
+            let number = f64::from_bits(u64::from_le_bytes(number));
+            list.push(KeyValueView { key: Cow::Borrowed(key), value: ValueView::Double(number) });
+        }
+        [0x10, truth] if *truth < 0x80 => {
+            let Some(key) = utf8(key) else { return false };
+            list.push(KeyValueView { key: Cow::Borrowed(key), value: ValueView::Bool(*truth != 0) });
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// The key and the value of a `KeyValue` that has one of each, in this order, with lengths of one byte.
+#[inline]
+fn split_plain(bytes: &[u8], bytes_max: u32) -> Option<(&[u8], &[u8])> {
+    let [0x0a, key_length @ 0..0x80, rest @ ..] = bytes else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(*key_length))?;
+    let [0x12, value_length @ 0..0x80, value @ ..] = rest else { return None };
+    (usize::from(*value_length) == value.len() && key.len() <= bytes_max as usize).then_some((key, value))
+}
+
+/// The varint, if that is all there is.
+#[inline]
+fn only_varint(bytes: &[u8]) -> Option<u64> {
+    let (last, head) = bytes.split_last()?;
+    // Nine bytes have no bit too many; longer ones are negative numbers.
+    if *last >= 0x80 || head.len() > 8 {
+        return None;
+    }
+    let mut value = 0;
+    for (position, byte) in head.iter().enumerate() {
+        if *byte < 0x80 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << (7 * position);
+    }
+    Some(value | u64::from(*last) << (7 * head.len()))
+}
+
 /// Reads a `KeyValue` message.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn key_value<'a>(
     message: Reader<'a>,
     limits: &Limits,
