@@ -57,9 +57,34 @@ pub struct TenantMeta {
     /// First and last receive time, in unix nanoseconds.
     pub received_unix_nanos: (u64, u64),
     /// From first start to last end of its traces; traces that have only odd times are left out unless there are no others.
+    #[serde(with = "extent")]
     pub extent: Extent,
     /// Whether any trace has only odd times: no range excludes it.
     pub has_odd_traces: bool,
+}
+
+/// An extent in the words of the rest of the document.
+mod extent {
+    use clew_model::scan::Extent;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Shape {
+        start_unix_nanos: u64,
+        end_unix_nanos: u64,
+        is_odd: bool,
+    }
+
+    pub(super) fn serialize<S: Serializer>(extent: &Extent, serializer: S) -> Result<S::Ok, S::Error> {
+        let Extent { start_unix_nanos, end_unix_nanos, is_odd } = *extent;
+        Shape { start_unix_nanos, end_unix_nanos, is_odd }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Extent, D::Error> {
+        let Shape { start_unix_nanos, end_unix_nanos, is_odd } = Shape::deserialize(deserializer)?;
+        Ok(Extent { start_unix_nanos, end_unix_nanos, is_odd })
+    }
 }
 
 impl BlockName {

@@ -85,6 +85,15 @@ pub struct Row<'a> {
 }
 
 impl AttributeType {
+    /// All types, in the order of their numbers in sidecars.
+    pub const ALL: [Self; 7] =
+        [Self::String, Self::Int, Self::Double, Self::Bool, Self::Bytes, Self::Json, Self::Empty];
+
+    /// The type of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
     /// The word in column names.
     pub fn as_str(self) -> &'static str {
         match self {

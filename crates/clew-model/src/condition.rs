@@ -1,9 +1,10 @@
-//! A condition's comparison, made ready to be asked often.
+//! Conditions and filters, made ready to be asked often.
 
 use std::cmp::Ordering;
 
-use crate::Value;
-use crate::scan::{Condition, Op};
+use crate::scan::{AttributeScope, Condition, Field, Op, SpanFilter};
+use crate::value::find;
+use crate::{Span, Value};
 
 /// A stored value, borrowed from wherever it lies.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,45 @@ struct Text {
 enum Number {
     Int(i128),
     Double(f64),
+}
+
+/// Whether a whole span meets a filter.
+#[derive(Debug)]
+pub struct SpanTest<'r> {
+    conditions: Vec<(&'r Field, Test<'r>)>,
+}
+
+impl<'r> SpanTest<'r> {
+    /// The conditions of that filter.
+    pub fn new(filter: &'r SpanFilter) -> Self {
+        let conditions = filter.conditions.iter();
+        Self { conditions: conditions.map(|condition| (&condition.field, Test::new(condition))).collect() }
+    }
+
+    /// Whether all of them hold in the span.
+    pub fn is_met_by(&self, span: &Span) -> bool {
+        self.conditions.iter().all(|(field, test)| {
+            let is_text = |text: &str| test.is_met_by(ValueRef::String(text.as_bytes()));
+            match field {
+                Field::Service => is_text(span.service()),
+                Field::Name => is_text(&span.name),
+                Field::Kind => is_text(span.kind.as_str()),
+                Field::Status => is_text(span.status.code.as_str()),
+                Field::Error => test.is_met_by(ValueRef::Bool(span.is_error())),
+                Field::Duration => test.nanos(span.duration_nanos),
+                Field::Start => test.nanos(span.start_unix_nanos),
+                Field::Attribute { scope, key } => {
+                    let lists = [
+                        (AttributeScope::Span, &span.attributes),
+                        (AttributeScope::Resource, &span.resource.attributes),
+                        (AttributeScope::Instrumentation, &span.scope.attributes),
+                    ];
+                    let asked = lists.into_iter().filter(|(at, _)| matches!(scope, AttributeScope::Any) || scope == at);
+                    asked.filter_map(|(_, list)| find(list, key)).any(|value| test.is_met_by(value.into()))
+                }
+            }
+        })
+    }
 }
 
 impl<'r> Test<'r> {
@@ -192,8 +232,10 @@ fn is_ordered(op: Op, order: Option<Ordering>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::scan::Field;
+    use crate::{Attribute, Kind, Resource, Scope, Status, StatusCode};
 
     fn meets(op: Op, asked: impl Into<Value>, value: ValueRef<'_>) -> bool {
         Test::new(&Condition { field: Field::Name, op, value: asked.into() }).is_met_by(value)
@@ -238,5 +280,48 @@ mod tests {
         assert!(meets(Op::TextEq, "true", ValueRef::Bool(true)));
         assert!(meets(Op::TextEq, "", ValueRef::Empty));
         assert!(meets(Op::TextEq, 200, ValueRef::String(b"200")), "a condition's value is read as text, too");
+    }
+
+    #[test]
+    fn a_filter_holds_in_one_span() {
+        let attribute = |key: &str, value: i64| vec![Attribute::new(key, value), Attribute::new(key, value + 1)];
+        let mut resource = Resource { attributes: attribute("resource", 2), ..Resource::default() };
+        resource.attributes.push(Attribute::new("service.name", "shop"));
+        let span = Span {
+            name: "pay".to_owned(),
+            kind: Kind::Client,
+            status: Status { code: StatusCode::Error, message: String::new() },
+            start_unix_nanos: 10,
+            duration_nanos: 20,
+            attributes: attribute("span", 1),
+            resource: Arc::new(resource),
+            scope: Arc::new(Scope { attributes: attribute("scope", 3), ..Scope::default() }),
+            ..Span::default()
+        };
+        let eq = |field, value| Condition { field, op: Op::Eq, value };
+        let at = |scope, key: &str, value: i64| eq(Field::Attribute { scope, key: key.to_owned() }, value.into());
+        let (any, own) = (AttributeScope::Any, AttributeScope::Span);
+        let conditions = vec![
+            eq(Field::Service, "shop".into()),
+            eq(Field::Name, "pay".into()),
+            eq(Field::Kind, "client".into()),
+            eq(Field::Status, "error".into()),
+            eq(Field::Error, true.into()),
+            eq(Field::Start, 10.into()),
+            eq(Field::Duration, 20.into()),
+            at(any, "span", 1),
+            at(any, "resource", 2),
+            at(any, "scope", 3),
+            at(AttributeScope::Resource, "resource", 2),
+            at(AttributeScope::Instrumentation, "scope", 3),
+            at(own, "span", 1),
+        ];
+        let is_met = |conditions: Vec<Condition>| SpanTest::new(&SpanFilter { conditions }).is_met_by(&span);
+        assert!(is_met(conditions.clone()) && is_met(Vec::new()));
+        for wrong in [at(any, "span", 2), at(own, "resource", 2), at(any, "absent", 1), eq(Field::Duration, 21.into())]
+        {
+            assert!(!is_met(vec![wrong.clone()]), "{wrong:?}");
+            assert!(!is_met([conditions.clone(), vec![wrong]].concat()), "all must hold");
+        }
     }
 }

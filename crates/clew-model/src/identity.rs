@@ -9,7 +9,8 @@ use crate::{Attribute, Span, SpanId, Value};
 
 /// Leaves out spans that are there already, keeping the copy that was received first.
 ///
-/// Content is everything but the time of receipt; floating-point values are the same when their bits are.
+/// Content is everything but the time of receipt; floating-point values are the same when their bits are. How a span was
+/// mended is content: one that was odd when it came first, and is no longer, is another.
 pub fn distinct(mut spans: Vec<Span>) -> Vec<Span> {
     // The stable sort makes the first copy the earliest received; what remains equal after it is the same in all fields.
     spans.sort_by_key(|span| span.received_unix_nanos);

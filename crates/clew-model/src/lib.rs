@@ -10,7 +10,7 @@ pub mod summary;
 pub mod tenant;
 pub mod value;
 
-pub use condition::{Test, ValueRef};
+pub use condition::{SpanTest, Test, ValueRef};
 pub use ids::{IdError, SpanId, TraceId};
 pub use reason::{RefuseClass, RefuseReason, RejectReason};
 pub use span::{Event, Kind, Link, Notes, Resource, Scope, Span, Status, StatusCode};

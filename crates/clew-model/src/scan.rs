@@ -29,7 +29,7 @@ pub enum Field {
     Duration,
     /// The span's start in unix nanoseconds.
     Start,
-    /// The value of a key.
+    /// The value of a key; of a key that a list of attributes has more than once, the first.
     Attribute {
         /// Where to look.
         scope: AttributeScope,
@@ -92,7 +92,7 @@ pub struct SpanFilter {
     pub conditions: Vec<Condition>,
 }
 
-/// A half-open range of unix nanoseconds.
+/// A half-open range of unix nanoseconds. An end of `u64::MAX` is none: that last instant then lies inside, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeRange {
     /// First instant inside.
@@ -107,7 +107,12 @@ impl TimeRange {
 
     /// Whether the instant lies inside.
     pub fn contains(self, unix_nanos: u64) -> bool {
-        self.from_unix_nanos <= unix_nanos && unix_nanos < self.to_unix_nanos
+        self.from_unix_nanos <= unix_nanos && !self.ends_before(unix_nanos)
+    }
+
+    /// Whether the instant is the end or lies behind it.
+    fn ends_before(self, unix_nanos: u64) -> bool {
+        self.to_unix_nanos <= unix_nanos && self.to_unix_nanos < u64::MAX
     }
 }
 
@@ -155,7 +160,7 @@ impl Extent {
 
     /// Whether an instant of it lies in the range; both ends belong to it.
     pub fn meets(self, range: TimeRange) -> bool {
-        self.start_unix_nanos < range.to_unix_nanos && range.from_unix_nanos <= self.end_unix_nanos
+        !range.ends_before(self.start_unix_nanos) && range.from_unix_nanos <= self.end_unix_nanos
     }
 }
 
@@ -282,6 +287,18 @@ pub trait SpanSource: Send + Sync {
         Ok(SummariesAnswer { summaries: traces.map(summarize).collect(), incomplete })
     }
 
+    /// All rows of these traces, perhaps without what no filter and no list asks for: parents, events, links, messages,
+    /// trace state, flags and times of receipt; and without attributes of the span unless they are asked for.
+    fn outlines(
+        &self,
+        tenant: &Tenant,
+        ids: &[TraceId],
+        _with_attributes: bool,
+        expired: Expired<'_>,
+    ) -> Result<RowsAnswer, ScanError> {
+        self.rows(tenant, ids, expired)
+    }
+
     /// All rows of these traces.
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError>;
 
@@ -317,5 +334,13 @@ mod tests {
         let meets = |from_unix_nanos, to_unix_nanos| extent.meets(TimeRange { from_unix_nanos, to_unix_nanos });
         assert!(meets(7, 8) && meets(0, 6) && meets(6, 7));
         assert!(!meets(8, 9) && !meets(0, 5));
+    }
+
+    #[test]
+    fn every_instant_is_every_instant() {
+        let last = Extent { start_unix_nanos: u64::MAX, end_unix_nanos: u64::MAX, is_odd: true };
+        assert!(TimeRange::ALL.contains(u64::MAX) && last.meets(TimeRange::ALL));
+        let all_but_last = TimeRange { from_unix_nanos: 0, to_unix_nanos: u64::MAX - 1 };
+        assert!(!all_but_last.contains(u64::MAX - 1) && !last.meets(all_but_last));
     }
 }

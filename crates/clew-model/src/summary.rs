@@ -26,7 +26,7 @@ pub struct Summary {
     pub error_count: usize,
     /// The services that sent spans, sorted.
     pub services: Vec<String>,
-    /// Whether a span without a parent was received.
+    /// Whether `root` has no parent.
     pub root_seen: bool,
 }
 
@@ -75,7 +75,8 @@ pub fn extent<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> (u64, u64) {
 }
 
 /// The span that stands for the trace: of those without a parent the earliest, one that follows up another span of the
-/// trace by a link only for want of others; else the earliest whose parent was not received; else the earliest.
+/// trace by a link only for want of others; else the earliest whose parent was not received; else the earliest. The far
+/// half of a call whose near half has the same id stands behind them all, and of equals those with odd times stand last.
 fn root<'a>(spans: &[&'a Span]) -> Option<&'a Span> {
     let ids: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
     let callers: HashSet<SpanId> = spans.iter().filter(|span| span.kind.is_caller()).map(|span| span.span_id).collect();

@@ -1,0 +1,87 @@
+//! The Parquet file of a block, opened for one question.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::bitmap::Bitmap;
+use super::column::{Column, Page};
+use super::damage::ReadError;
+use super::footer::{Footer, whole};
+use super::pieces::Pieces;
+
+/// The file and what its end says.
+pub(super) struct Data {
+    pub(super) pieces: Arc<Pieces>,
+    pub(super) footer: Arc<Footer>,
+    /// What inflates pages, once there was one. To make it costs more than a small page does.
+    inflater: RefCell<Option<zstd::bulk::Decompressor<'static>>>,
+    /// Where pages are inflated that are not kept.
+    pub(super) room: RefCell<Vec<u8>>,
+}
+
+impl Data {
+    pub(super) fn new(pieces: Arc<Pieces>, footer: Arc<Footer>) -> Self {
+        Self { pieces, footer, inflater: RefCell::new(None), room: RefCell::new(Vec::new()) }
+    }
+
+    /// Inflates bytes that must give exactly `plain` ones.
+    pub(super) fn inflate(&self, stored: &[u8], plain: usize, into: &mut Vec<u8>) -> Option<()> {
+        into.clear();
+        // A page without values has no bytes, however it is stored.
+        if plain == 0 {
+            return Some(());
+        }
+        into.reserve_exact(plain);
+        let mut inflater = self.inflater.borrow_mut();
+        let inflater = match &mut *inflater {
+            Some(inflater) => inflater,
+            none => none.insert(zstd::bulk::Decompressor::new().ok()?),
+        };
+        let length = inflater.decompress_to_buffer(stored, into).ok()?;
+        (length == plain).then_some(())
+    }
+
+    /// An error about the whole file.
+    pub(super) fn damaged(&self, what: &str) -> ReadError {
+        whole(&self.pieces, what)
+    }
+
+    /// A column of a row group by its number.
+    pub(super) fn column(&self, group: usize, leaf: usize) -> Result<Column<'_>, ReadError> {
+        Column::open(self, group, leaf)
+    }
+
+    /// A column that every block has.
+    pub(super) fn intrinsic(&self, group: usize, name: &str) -> Result<Column<'_>, ReadError> {
+        let leaf = self.footer.leaf(name);
+        let leaf = leaf.ok_or_else(|| self.damaged(&format!("there is no column {name}")))?;
+        self.column(group, leaf)
+    }
+
+    /// Calls `each` with those of the rows that have a value in the column, and where it lies in its page.
+    pub(super) fn for_each(
+        &self,
+        group: usize,
+        name: &str,
+        rows: &Bitmap,
+        mut each: impl FnMut(usize, &Page, usize),
+    ) -> Result<(), ReadError> {
+        let mut column = self.intrinsic(group, name)?;
+        while let Some(page) = column.next(rows)? {
+            page.for_each_in(rows, |row, at| each(row, &page, at));
+        }
+        Ok(())
+    }
+
+    /// The parts of a range of rows that lie in one row group each: the group, and the rows within it.
+    pub(super) fn parts(&self, rows: Range<u64>) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
+        let firsts = &self.footer.first_rows;
+        let groups = if rows.is_empty() { 0..0 } else { self.footer.group_of(rows.start)..self.footer.group_count() };
+        groups.map_while(move |group| {
+            let (from, to) = (firsts[group], firsts[group + 1]);
+            let (start, end) = (rows.start.max(from), rows.end.min(to));
+            (start < end).then(|| (group, (start - from) as usize..(end - from) as usize))
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! A filter of a scan, asked of the rows of a row group: first whether any can meet it, then which do.
+//!
+//! Conditions narrow a set of rows one after the other, the cheapest first; what a dictionary holds is compared once per
+//! entry, and pages without a row that is left are not opened.
+
+use std::collections::HashMap;
+
+use clew_model::scan::{AttributeScope, Condition, Field, Op, SpanFilter};
+use clew_model::{Attribute, Test, Value, ValueRef};
+
+use super::bitmap::Bitmap;
+use super::column::{Column, Values};
+use super::damage::ReadError;
+use super::data::Data;
+use super::span_attribute::{self, Sources};
+use crate::json::{read_resource, read_scope};
+use crate::sidecar::{Group, Names, Probe};
+
+/// Texts of resources and scopes whose answer is kept.
+const KEPT_MAX: usize = 1 << 14;
+
+/// A filter, made ready.
+pub(super) struct Filter<'r> {
+    questions: Vec<Question<'r>>,
+}
+
+/// A condition, made ready.
+pub(super) struct Question<'r> {
+    condition: &'r Condition,
+    pub(super) test: Test<'r>,
+    probe: Option<Probe>,
+    /// Which resources meet it, by their text.
+    resources: HashMap<Box<[u8]>, bool>,
+    /// Which scopes do.
+    scopes: HashMap<Box<[u8]>, bool>,
+}
+
+/// What the sidecar says of a row group.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'g> {
+    pub(super) group: &'g Group,
+    pub(super) names: &'g Names,
+}
+
+impl<'r> Filter<'r> {
+    pub(super) fn new(filter: &'r SpanFilter) -> Self {
+        let mut questions: Vec<_> = filter.conditions.iter().map(Question::new).collect();
+        questions.sort_by_key(Question::cost);
+        Self { questions }
+    }
+
+    /// Whether a row of the group may meet it, as far as the sidecar says. `bloom` reads the group's filter, once.
+    pub(super) fn may_meet(&self, known: Known<'_>, mut bloom: impl FnMut() -> Option<super::Bloom>) -> bool {
+        let Known { group, names } = known;
+        if !self.questions.iter().all(|question| question.may_meet(known)) {
+            return false;
+        }
+        let mut asking = self
+            .questions
+            .iter()
+            .filter_map(|question| question.probe.as_ref())
+            .filter(|probe| probe.asks_filter(group, names))
+            .peekable();
+        if asking.peek().is_none() {
+            return true;
+        }
+        let Some(bloom) = bloom() else { return true };
+        asking.all(|probe| probe.may_meet_filtered(group, names, &bloom))
+    }
+
+    /// Leaves only those of the rows that meet it.
+    pub(super) fn narrow(
+        &mut self,
+        data: &Data,
+        group: usize,
+        known: Option<Known<'_>>,
+        rows: &mut Bitmap,
+    ) -> Result<(), ReadError> {
+        for question in &mut self.questions {
+            if rows.is_empty() {
+                break;
+            }
+            *rows = question.of_rows(data, group, known, rows)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'r> Question<'r> {
+    fn new(condition: &'r Condition) -> Self {
+        let (resources, scopes) = (HashMap::new(), HashMap::new());
+        Self { condition, test: Test::new(condition), probe: Probe::new(condition), resources, scopes }
+    }
+
+    fn cost(&self) -> u8 {
+        match &self.condition.field {
+            Field::Error => 0,
+            Field::Kind | Field::Status => 1,
+            Field::Service | Field::Name => 2,
+            Field::Attribute { scope: AttributeScope::Resource | AttributeScope::Instrumentation, .. } => 3,
+            Field::Duration | Field::Start => 4,
+            Field::Attribute { .. } => 5,
+        }
+    }
+
+    /// Whether a row of the group may meet it, without its Bloom filter.
+    fn may_meet(&self, known: Known<'_>) -> bool {
+        let Known { group, names } = known;
+        match &self.condition.field {
+            Field::Service => {
+                let mut services = group.services.iter().filter_map(|code| names.services.get(*code as usize));
+                services.any(|service| self.test.is_met_by(ValueRef::String(service.as_bytes())))
+            }
+            Field::Error => {
+                let is_met = |truth| self.test.is_met_by(ValueRef::Bool(truth));
+                group.error_count > 0 && is_met(true) || group.error_count < group.row_count && is_met(false)
+            }
+            Field::Duration => self.may_lie(group.duration_nanos),
+            Field::Start => match group.zone {
+                Some(zone) if !group.has_odd => self.may_lie((zone.start_unix_nanos, zone.end_unix_nanos)),
+                _ => true,
+            },
+            Field::Name | Field::Kind | Field::Status => true,
+            Field::Attribute { .. } => self.probe.as_ref().is_none_or(|probe| probe.may_meet(group, names)),
+        }
+    }
+
+    /// Whether a number from `low` to `high` may meet it.
+    fn may_lie(&self, (low, high): (u64, u64)) -> bool {
+        match (self.condition.op, &self.condition.value) {
+            (Op::Lt | Op::Le, _) => self.test.nanos(low),
+            (Op::Gt | Op::Ge, _) => self.test.nanos(high),
+            (Op::Eq, Value::Int(number)) => u64::try_from(*number).is_ok_and(|number| (low..=high).contains(&number)),
+            _ => true,
+        }
+    }
+
+    fn of_rows(
+        &mut self,
+        data: &Data,
+        group: usize,
+        known: Option<Known<'_>>,
+        rows: &Bitmap,
+    ) -> Result<Bitmap, ReadError> {
+        let test = &self.test;
+        let text = |values: &Values, at: usize| test.is_met_by(ValueRef::String(values.bytes(at)));
+        let number = |values: &Values, at: usize| test.nanos(values.number(at));
+        let name = match &self.condition.field {
+            Field::Attribute { scope, key } => return self.of_attribute(*scope, key, (data, group), known, rows),
+            Field::Error => {
+                let truth = |values: &Values, at: usize| test.is_met_by(ValueRef::Bool(values.truth(at)));
+                return narrow(&mut data.intrinsic(group, "error")?, rows, None, truth);
+            }
+            Field::Duration => return narrow(&mut data.intrinsic(group, "duration_nanos")?, rows, None, number),
+            Field::Start => return narrow(&mut data.intrinsic(group, "start_unix_nanos")?, rows, None, number),
+            Field::Service => "service",
+            Field::Name => "name",
+            Field::Kind => "kind",
+            Field::Status => "status",
+        };
+        narrow(&mut data.intrinsic(group, name)?, rows, None, text)
+    }
+
+    fn of_attribute(
+        &mut self,
+        scope: AttributeScope,
+        key: &str,
+        (data, group): (&Data, usize),
+        known: Option<Known<'_>>,
+        rows: &Bitmap,
+    ) -> Result<Bitmap, ReadError> {
+        let is_asked = |of| scope == AttributeScope::Any || scope == of;
+        let is_there = |of| known.is_none_or(|known| !known.group.types_of(known.names, of, key).is_empty());
+        let mut met = Bitmap::none(rows.row_count());
+        let Self { test, resources, scopes, .. } = self;
+        if is_asked(AttributeScope::Resource) && is_there(AttributeScope::Resource) {
+            let list = |text: &[u8]| read_resource(text).ok().map(|resource| resource.attributes);
+            met.unite(&of_origin(data, group, "resource", rows, |text| first_meets(resources, text, key, test, list))?);
+        }
+        if is_asked(AttributeScope::Instrumentation) && is_there(AttributeScope::Instrumentation) {
+            let list = |text: &[u8]| read_scope(text).ok().map(|scope| scope.attributes);
+            met.unite(&of_origin(data, group, "scope", rows, |text| first_meets(scopes, text, key, test, list))?);
+        }
+        if is_asked(AttributeScope::Span) && is_there(AttributeScope::Span) {
+            let mut left = rows.clone();
+            left.subtract(&met);
+            if !left.is_empty() {
+                let types = known.map(|known| known.group.types_of(known.names, AttributeScope::Span, key));
+                let sources = Sources::of(data, key, types.as_deref());
+                met.unite(&span_attribute::narrow(&sources, test, (data, group), &left)?);
+            }
+        }
+        Ok(met)
+    }
+}
+
+/// Those of the rows whose value in the column is met. `present` learns which rows have a value.
+pub(super) fn narrow(
+    column: &mut Column<'_>,
+    rows: &Bitmap,
+    mut present: Option<&mut Bitmap>,
+    mut is_met: impl FnMut(&Values, usize) -> bool,
+) -> Result<Bitmap, ReadError> {
+    let mut met = Bitmap::none(rows.row_count());
+    // Per entry of the dictionary whether it is met, and whether any is.
+    let mut entries: Option<(Vec<bool>, bool)> = None;
+    while let Some(page) = column.next(rows)? {
+        if let Some(present) = &mut present {
+            page.add_present(present);
+        }
+        match (&page.values, &page.dictionary) {
+            (Values::Codes(codes), Some(dictionary)) => {
+                let (entries, any) = entries.get_or_insert_with(|| {
+                    let entries: Vec<bool> = (0..dictionary.len()).map(|at| is_met(dictionary, at)).collect();
+                    let any = entries.contains(&true);
+                    (entries, any)
+                });
+                if *any {
+                    page.add_where(&mut met, |at| entries[codes[at] as usize]);
+                }
+            }
+            (Values::Bools(truths), _) => {
+                // There are two of them at most to be compared.
+                let mut known = [None; 2];
+                page.add_where(&mut met, |at| {
+                    *known[usize::from(truths[at])].get_or_insert_with(|| is_met(&page.values, at))
+                });
+            }
+            (values, _) => page.for_each_in(rows, |row, at| {
+                if is_met(values, at) {
+                    met.set(row);
+                }
+            }),
+        }
+    }
+    met.intersect(rows);
+    Ok(met)
+}
+
+/// Those of the rows whose resource or scope is met; a text that is malformed is damage.
+fn of_origin(
+    data: &Data,
+    group: usize,
+    name: &str,
+    rows: &Bitmap,
+    mut meets: impl FnMut(&[u8]) -> Option<bool>,
+) -> Result<Bitmap, ReadError> {
+    let mut column = data.intrinsic(group, name)?;
+    let mut is_wrong = false;
+    let met = narrow(&mut column, rows, None, |values, at| {
+        let is_met = meets(values.bytes(at));
+        is_wrong |= is_met.is_none();
+        is_met == Some(true)
+    })?;
+    if is_wrong { Err(column.damaged("a text is malformed")) } else { Ok(met) }
+}
+
+/// Whether the first attribute of that key meets the test, in the list that a text stands for.
+fn first_meets(
+    kept: &mut HashMap<Box<[u8]>, bool>,
+    text: &[u8],
+    key: &str,
+    test: &Test<'_>,
+    list: impl FnOnce(&[u8]) -> Option<Vec<Attribute>>,
+) -> Option<bool> {
+    if let Some(is_met) = kept.get(text) {
+        return Some(*is_met);
+    }
+    let attributes = list(text)?;
+    let is_met = clew_model::value::find(&attributes, key).is_some_and(|value| test.is_met_by(value.into()));
+    if kept.len() >= KEPT_MAX {
+        kept.clear();
+    }
+    kept.insert(text.into(), is_met);
+    Some(is_met)
+}

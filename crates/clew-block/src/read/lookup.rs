@@ -1,0 +1,200 @@
+//! What is asked of traces by their ids.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+
+use clew_model::identity::distinct;
+use clew_model::scan::{Expired, ExtentsAnswer, RowsAnswer, ScanError, SummariesAnswer};
+use clew_model::{Span, Tenant, TraceId};
+
+use super::damage::Lack;
+use super::ids::{Place, TenantIds};
+use super::spans::{Depth, SpanReader};
+use super::{Block, Fault};
+
+/// From so many ids on, all ids of the tenant are read at once.
+const MANY_IDS: usize = 256;
+
+/// Ids between two looks at the time.
+const IDS_AT_ONCE: usize = 1024;
+
+/// Places of traces, by slices or by all ids of the tenant, whichever takes less.
+struct Places<'b> {
+    block: &'b Block,
+    tenant: usize,
+    all: Option<std::sync::Arc<TenantIds>>,
+    /// The trace that was asked for last and its place among all: who asks for many asks in order.
+    last: Cell<(TraceId, usize)>,
+}
+
+impl<'b> Places<'b> {
+    fn new(block: &'b Block, tenant: usize, count: usize, expired: Expired<'_>) -> Result<Self, Fault> {
+        let all = if count < MANY_IDS { None } else { Some(block.tenant_ids(tenant, expired)?) };
+        Ok(Self { block, tenant, all, last: Cell::default() })
+    }
+
+    fn find(&self, id: TraceId, expired: Expired<'_>) -> Result<Option<Place>, Fault> {
+        match &self.all {
+            Some(all) => {
+                let (last, near) = self.last.get();
+                let found = all.number_from(if last <= id { near } else { 0 }, id);
+                self.last.set((id, found.unwrap_or_else(|place| place)));
+                Ok(found.ok().map(|number| Place { number, rows: all.rows(number) }))
+            }
+            None => self.block.find(self.tenant, id, expired),
+        }
+    }
+}
+
+/// Answers [`clew_model::scan::SpanSource::extents`].
+pub(super) fn extents(
+    block: &Block,
+    tenant: &Tenant,
+    ids: &[TraceId],
+    expired: Expired<'_>,
+) -> Result<ExtentsAnswer, ScanError> {
+    let mut answer = ExtentsAnswer::default();
+    let Some(tenant) = block.tenant_number(tenant) else { return Ok(answer) };
+    let found = with_numbers(block, tenant, ids, expired, |id, number, known| {
+        answer.extents.extend(known.0.traces.get(number).map(|trace| (id, trace.extent)));
+    });
+    answer.incomplete = lacking(found)?;
+    answer.extents.sort_by_key(|(id, _)| *id);
+    Ok(answer)
+}
+
+/// Answers [`clew_model::scan::SpanSource::summaries`].
+pub(super) fn summaries(
+    block: &Block,
+    tenant: &Tenant,
+    ids: &[TraceId],
+    expired: Expired<'_>,
+) -> Result<SummariesAnswer, ScanError> {
+    let mut answer = SummariesAnswer::default();
+    let Some(tenant) = block.tenant_number(tenant) else { return Ok(answer) };
+    let ids = once(ids);
+    let found = with_numbers(block, tenant, &ids, expired, |id, number, (traces, names)| {
+        answer.summaries.extend(traces.summary(number, id, names));
+    });
+    answer.incomplete = lacking(found)?;
+    Ok(answer)
+}
+
+type Known = (std::sync::Arc<crate::sidecar::Traces>, std::sync::Arc<crate::sidecar::Names>);
+
+/// Calls `each` with the ids that the tenant has, the number of their summary, and all summaries.
+fn with_numbers(
+    block: &Block,
+    tenant: usize,
+    ids: &[TraceId],
+    expired: Expired<'_>,
+    mut each: impl FnMut(TraceId, usize, &Known),
+) -> Result<(), Fault> {
+    let places = Places::new(block, tenant, ids.len(), expired)?;
+    let first = block.first_trace(tenant);
+    let mut known = None;
+    for ids in ids.chunks(IDS_AT_ONCE) {
+        if expired() {
+            return Err(Fault::Expired);
+        }
+        for id in ids {
+            let Some(place) = places.find(*id, expired)? else { continue };
+            let known = match &mut known {
+                Some(known) => known,
+                none => none.insert(block.known_traces(expired)?),
+            };
+            each(*id, first + place.number, known);
+        }
+    }
+    Ok(())
+}
+
+/// Answers [`clew_model::scan::SpanSource::rows`] and its outlines. A trace's spans are ordered by start and span id.
+pub(super) fn rows(
+    block: &Block,
+    tenant: &Tenant,
+    ids: &[TraceId],
+    depth: Depth,
+    expired: Expired<'_>,
+) -> Result<RowsAnswer, ScanError> {
+    let mut answer = RowsAnswer::default();
+    let Some(tenant) = block.tenant_number(tenant) else { return Ok(answer) };
+    let mut lack = Lack::default();
+    let found = spans(block, tenant, &once(ids), depth, expired, &mut answer, &mut lack);
+    if let Some(lost) = lost(found)? {
+        lack.add(lost);
+    }
+    answer.incomplete = lack.into_incomplete();
+    Ok(answer)
+}
+
+fn spans(
+    block: &Block,
+    tenant: usize,
+    ids: &[TraceId],
+    depth: Depth,
+    expired: Expired<'_>,
+    answer: &mut RowsAnswer,
+    lack: &mut Lack,
+) -> Result<(), Fault> {
+    let places = Places::new(block, tenant, ids.len(), expired)?;
+    let mut found = Vec::new();
+    for id in ids {
+        found.extend(places.find(*id, expired)?.map(|place| (*id, place.rows)));
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let data = block.data()?;
+    let mut reader = SpanReader::new(&data);
+    for (id, rows) in found {
+        if expired() {
+            return Err(Fault::Expired);
+        }
+        let mut lost = Vec::new();
+        reader.of_trace(Some(id));
+        reader.set_depth(depth);
+        let mut spans = block.trace(&mut reader, rows.clone(), expired, &mut lost)?;
+        if depth != Depth::Whole && has_repeats(&spans) {
+            // Only whole spans tell whether they are the same.
+            reader.set_depth(Depth::Whole);
+            spans = block.trace(&mut reader, rows, expired, &mut lost)?;
+        }
+        for error in lost {
+            lack.add(error);
+        }
+        let mut spans = distinct(spans);
+        spans.sort_by_key(|span| (span.start_unix_nanos, span.span_id));
+        answer.spans.append(&mut spans);
+    }
+    Ok(())
+}
+
+/// Whether two spans have the same id.
+fn has_repeats(spans: &[Span]) -> bool {
+    let mut seen = HashSet::with_capacity(spans.len());
+    !spans.iter().all(|span| seen.insert(span.span_id))
+}
+
+/// The ids without repeats.
+fn once(ids: &[TraceId]) -> Vec<TraceId> {
+    let mut asked = HashSet::with_capacity(ids.len());
+    ids.iter().copied().filter(|id| asked.insert(*id)).collect()
+}
+
+/// What could not be read, unless time ran out.
+fn lost(found: Result<(), Fault>) -> Result<Option<super::ReadError>, ScanError> {
+    match found {
+        Ok(()) => Ok(None),
+        Err(Fault::Expired) => Err(ScanError::Expired),
+        Err(Fault::Lost(error)) => Ok(Some(error)),
+    }
+}
+
+fn lacking(found: Result<(), Fault>) -> Result<Option<clew_model::scan::Incomplete>, ScanError> {
+    let mut lack = Lack::default();
+    if let Some(error) = lost(found)? {
+        lack.add(error);
+    }
+    Ok(lack.into_incomplete())
+}

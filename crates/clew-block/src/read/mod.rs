@@ -1,0 +1,171 @@
+//! The read half: one block answers the questions of a [`SpanSource`].
+//!
+//! A [`Block`] holds what the catalog knows of it and opens nothing; what it parses goes through a [`Cache`] that all
+//! blocks share. Every byte is verified before it counts: pieces of the Parquet file and sections of the sidecar have
+//! checksums. What of the sidecar is missing or damaged is made again from the Parquet file; what of that file cannot be
+//! read is left out, and the answer says so. Both are remembered as the block's [`Block::damage`].
+
+mod bitmap;
+mod cache;
+mod column;
+mod damage;
+mod data;
+mod filter;
+mod footer;
+mod ids;
+mod lookup;
+mod pieces;
+mod ranges;
+mod remade;
+mod scan;
+mod side;
+mod span_attribute;
+mod spans;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clew_model::scan::{
+    Expired, ExtentsAnswer, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource, SummariesAnswer,
+};
+use clew_model::{Tenant, TraceId};
+
+pub use self::cache::{Cache, CacheFigures};
+use self::damage::Damage;
+pub use self::damage::ReadError;
+pub use self::ranges::Ranges;
+use self::spans::Depth;
+pub use self::verify::{ColumnSize, Problem, verify};
+use crate::BlockMeta;
+
+/// The bytes of a Bloom filter.
+type Bloom = Arc<Bytes>;
+
+/// A block that can be asked.
+pub struct Block {
+    meta: Arc<BlockMeta>,
+    side_bytes: u64,
+    ranges: Arc<dyn Ranges>,
+    cache: Arc<Cache>,
+    damage: Damage,
+}
+
+/// Why a question got no answer, or not all of it.
+#[derive(Debug)]
+enum Fault {
+    /// Its time ran out.
+    Expired,
+    /// Something could not be read.
+    Lost(ReadError),
+}
+
+impl Block {
+    /// The block of that catalog entry, whose sidecar has so many bytes. Opens nothing.
+    pub fn new(meta: Arc<BlockMeta>, side_bytes: u64, ranges: Arc<dyn Ranges>, cache: Arc<Cache>) -> Self {
+        Self { meta, side_bytes, ranges, cache, damage: Damage::default() }
+    }
+
+    /// What the catalog knows of it.
+    pub fn meta(&self) -> &Arc<BlockMeta> {
+        &self.meta
+    }
+
+    /// Length of its sidecar, in bytes.
+    pub fn side_bytes(&self) -> u64 {
+        self.side_bytes
+    }
+
+    /// What was found damaged so far, each place once and by place, the first 64 of them.
+    pub fn damage(&self) -> Vec<ReadError> {
+        self.damage.places()
+    }
+
+    /// The tenant's number among those of the block.
+    fn tenant_number(&self, tenant: &Tenant) -> Option<usize> {
+        self.meta.tenants.binary_search_by(|part| part.tenant.cmp(tenant)).ok()
+    }
+
+    /// The tenant's first row and the row after its last.
+    fn tenant_rows(&self, number: usize) -> std::ops::Range<u64> {
+        let before: u64 = self.meta.tenants[..number].iter().map(|tenant| tenant.row_count).sum();
+        before..before + self.meta.tenants[number].row_count
+    }
+
+    /// The number of the tenant's first trace among all of the block.
+    fn first_trace(&self, number: usize) -> usize {
+        self.meta.tenants[..number].iter().map(|tenant| tenant.trace_count as usize).sum()
+    }
+}
+
+impl SpanSource for Block {
+    /// Sorted by trace id.
+    fn scan(&self, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError> {
+        scan::scan(self, request, expired)
+    }
+
+    fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
+        lookup::extents(self, tenant, ids, expired)
+    }
+
+    fn summaries(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<SummariesAnswer, ScanError> {
+        lookup::summaries(self, tenant, ids, expired)
+    }
+
+    fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        lookup::rows(self, tenant, ids, Depth::Whole, expired)
+    }
+
+    fn outlines(
+        &self,
+        tenant: &Tenant,
+        ids: &[TraceId],
+        with_attributes: bool,
+        expired: Expired<'_>,
+    ) -> Result<RowsAnswer, ScanError> {
+        lookup::rows(self, tenant, ids, Depth::Outline { with_attributes }, expired)
+    }
+
+    /// Fails when neither the sidecar nor all rows can be read.
+    fn services(&self, tenant: &Tenant) -> Result<Vec<String>, ScanError> {
+        let Some(number) = self.tenant_number(tenant) else { return Ok(Vec::new()) };
+        let names = self.known_names(&|| false).map_err(Fault::into_scan)?;
+        Ok(names.services_of(number).into_iter().map(str::to_owned).collect())
+    }
+
+    /// Fails when neither the sidecar nor all rows can be read.
+    fn operations(&self, tenant: &Tenant, service: &str) -> Result<Vec<String>, ScanError> {
+        let Some(number) = self.tenant_number(tenant) else { return Ok(Vec::new()) };
+        let names = self.known_names(&|| false).map_err(Fault::into_scan)?;
+        Ok(names.operations_of(number, service).into_iter().map(str::to_owned).collect())
+    }
+
+    fn tenants(&self) -> Result<Vec<Tenant>, ScanError> {
+        Ok(self.meta.tenants.iter().map(|part| part.tenant.clone()).collect())
+    }
+}
+
+impl From<ReadError> for Fault {
+    fn from(error: ReadError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+impl Fault {
+    /// As the failure of a question that has no way to say that something is missing.
+    fn into_scan(self) -> ScanError {
+        match self {
+            Self::Expired => ScanError::Expired,
+            Self::Lost(error) => ScanError::Storage(error.to_string()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Block").field("name", &self.meta.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,28 @@
+//! The sidecar of a block: what answers most questions without opening the Parquet file.
+//!
+//! A header names the sections; each is encoded and decoded by a module of its own, from bytes to a struct and back.
+//! Any of them may be missing or damaged: readers fall back on the Parquet file, and say so.
+
+pub mod bloom;
+mod bytes;
+pub mod groups;
+pub mod header;
+pub mod ids;
+pub mod names;
+pub mod probe;
+pub mod requests;
+pub mod sums;
+pub mod traces;
+
+#[cfg(test)]
+mod tests;
+
+pub use bytes::SideError;
+pub use groups::{Group, Groups, Zone};
+pub use header::{Codec, Header, Section, SectionId};
+pub use ids::{Fence, SLICE_IDS, Slice, TraceRows};
+pub use names::{Key, Names, Operation};
+pub use probe::Probe;
+pub use requests::{Request, Requests};
+pub use sums::{PIECE_BYTES, Sums};
+pub use traces::{TraceSummary, Traces};

@@ -1,0 +1,128 @@
+//! Section `traces`: a summary of each trace, in the order of the ids, tenant after tenant.
+
+use clew_model::scan::Extent;
+use clew_model::{RootRef, SpanId, Summary, TraceId};
+
+use super::bytes::{self, Bytes, SideError};
+use super::names::Names;
+
+const IS_ODD: u8 = 1;
+const ROOT_SEEN: u8 = 2;
+/// Bytes of a trace apart from its counts, which are of variable length.
+const FIXED_BYTES: usize = 8 + 8 + 1 + 4 + 8 + 4;
+
+/// The part of a trace that is in the block, in short: [`clew_model::summarize`] of its spans, names by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceSummary {
+    /// From its first start to its last end.
+    pub extent: Extent,
+    /// The root's operation: a number of [`Names::operations`].
+    pub root_operation: u32,
+    /// The root itself.
+    pub root_span_id: SpanId,
+    /// Spans, identical ones once.
+    pub span_count: u32,
+    /// Failed ones among them.
+    pub error_count: u32,
+    /// Whether a span without a parent is there.
+    pub root_seen: bool,
+    /// Which services sent them: a number of [`Traces::service_sets`].
+    pub service_set: u32,
+}
+
+/// All summaries of a block.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Traces {
+    /// Of each trace, in the order of the ids, tenant after tenant.
+    pub traces: Vec<TraceSummary>,
+    /// Sets of services, each by rising numbers of [`Names::services`]. Few, since traces take few ways.
+    pub service_sets: Vec<Vec<u32>>,
+}
+
+impl Traces {
+    /// The section's plain bytes: a column after the other.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.traces.len() * (FIXED_BYTES + 3));
+        bytes::varint(&mut out, self.service_sets.len() as u64);
+        self.service_sets.iter().for_each(|set| bytes::rising(&mut out, set));
+        bytes::varint(&mut out, self.traces.len() as u64);
+        let traces = self.traces.iter();
+        bytes::planes(&mut out, &traces.clone().map(|trace| trace.extent.start_unix_nanos.to_le_bytes()));
+        bytes::planes(&mut out, &traces.clone().map(|trace| trace.extent.end_unix_nanos.to_le_bytes()));
+        let flags =
+            |trace: &TraceSummary| IS_ODD * u8::from(trace.extent.is_odd) + ROOT_SEEN * u8::from(trace.root_seen);
+        out.extend(traces.clone().map(flags));
+        bytes::planes(&mut out, &traces.clone().map(|trace| trace.root_operation.to_le_bytes()));
+        bytes::planes(&mut out, &traces.clone().map(|trace| trace.service_set.to_le_bytes()));
+        out.extend(traces.clone().flat_map(|trace| trace.root_span_id.0));
+        traces.clone().for_each(|trace| bytes::varint(&mut out, u64::from(trace.span_count)));
+        traces.clone().for_each(|trace| bytes::varint(&mut out, u64::from(trace.error_count)));
+        out
+    }
+
+    /// The section of these plain bytes.
+    pub fn decode(plain: &[u8], names: &Names) -> Result<Self, SideError> {
+        let mut bytes = Bytes::new("traces", plain);
+        let sets = bytes.count(1)?;
+        let service_sets = (0..sets).map(|_| bytes.rising(names.services.len())).collect::<Result<Vec<_>, _>>()?;
+        let count = bytes.count(FIXED_BYTES + 2)?;
+        let starts = bytes.planes::<8>(count)?;
+        let ends = bytes.planes::<8>(count)?;
+        let flags = bytes.take(count)?;
+        let operations = bytes.planes::<4>(count)?;
+        let sets = bytes.planes::<4>(count)?;
+        let roots = bytes.take(count * 8)?;
+        let mut traces = Vec::with_capacity(count);
+        for at in 0..count {
+            let root_operation = u32::from_le_bytes(operations[at]);
+            let service_set = u32::from_le_bytes(sets[at]);
+            if root_operation as usize >= names.operations.len() || service_set as usize >= service_sets.len() {
+                return Err(bytes.problem("a code that stands for nothing"));
+            }
+            let extent = Extent {
+                start_unix_nanos: u64::from_le_bytes(starts[at]),
+                end_unix_nanos: u64::from_le_bytes(ends[at]),
+                is_odd: flags[at] & IS_ODD != 0,
+            };
+            let root_span_id = SpanId(roots[at * 8..][..8].try_into().expect("eight bytes"));
+            let root_seen = flags[at] & ROOT_SEEN != 0;
+            let span_count = bytes.varint_u32()?;
+            traces.push(TraceSummary {
+                extent,
+                root_operation,
+                root_span_id,
+                span_count,
+                error_count: 0,
+                root_seen,
+                service_set,
+            });
+        }
+        for trace in &mut traces {
+            trace.error_count = bytes.varint_u32()?;
+        }
+        bytes.end()?;
+        Ok(Self { traces, service_sets })
+    }
+
+    /// The summary of the trace of that number, with its names.
+    pub fn summary(&self, number: usize, trace_id: TraceId, names: &Names) -> Option<Summary> {
+        let trace = self.traces.get(number)?;
+        let service = |code: u32| names.services.get(code as usize).cloned();
+        let operation = names.operations.get(trace.root_operation as usize)?;
+        let services = self.service_sets.get(trace.service_set as usize)?;
+        Some(Summary {
+            trace_id,
+            root: Some(RootRef {
+                service: service(operation.service)?,
+                operation: operation.name.clone(),
+                span_id: trace.root_span_id,
+            }),
+            start_unix_nanos: trace.extent.start_unix_nanos,
+            duration_nanos: trace.extent.nanos(),
+            span_count: trace.span_count as usize,
+            error_count: trace.error_count as usize,
+            services: services.iter().map(|code| service(*code)).collect::<Option<_>>()?,
+            root_seen: trace.root_seen,
+        })
+    }
+}
