@@ -1,4 +1,5 @@
-//! Client libraries that tests need and that cargo does not install: OpenTelemetry for Python, Node and Java.
+//! Client libraries that tests need and that are not of the workspace: OpenTelemetry for Python, Node, Java, Go and
+//! Rust. Tests with them ask nothing of the network.
 //!
 //! Versions are pinned by the files in `crates/clew/tests/clients/`. A part is installed again only when those files,
 //! the tool that installs it or its folder have changed: its stamp, written last, holds all of them.
@@ -9,23 +10,29 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::succeed;
+use crate::{cargo, succeed};
 
 const SOURCE: &str = "crates/clew/tests/clients";
 
 struct Part {
     name: &'static str,
-    /// The program whose version belongs to the stamp.
-    tool: &'static str,
+    /// The command that tells the version of the tool; what it says belongs to the stamp.
+    version: [&'static str; 2],
     /// Files that pin what is installed, in the folder of the part.
     inputs: &'static [&'static str],
     install: fn(source: &Path, folder: &Path) -> Result<()>,
 }
 
+const NODE_INPUTS: &[&str] = &["package.json", "package-lock.json", ".npmrc"];
+const GO_INPUTS: &[&str] = &["go.mod", "go.sum", "deps.go"];
+const RUST_INPUTS: &[&str] = &["Cargo.toml", "Cargo.lock"];
+
 const PARTS: &[Part] = &[
-    Part { name: "python", tool: "python3", inputs: &["requirements.txt"], install: python },
-    Part { name: "node", tool: "node", inputs: &["package.json", "package-lock.json", ".npmrc"], install: node },
-    Part { name: "java", tool: "mvn", inputs: &["pom.xml"], install: java },
+    Part { name: "python", version: ["python3", "--version"], inputs: &["requirements.txt"], install: python },
+    Part { name: "node", version: ["node", "--version"], inputs: NODE_INPUTS, install: node },
+    Part { name: "java", version: ["mvn", "--version"], inputs: &["pom.xml"], install: java },
+    Part { name: "go", version: ["go", "version"], inputs: GO_INPUTS, install: go },
+    Part { name: "rust", version: ["rustc", "--version"], inputs: RUST_INPUTS, install: rust },
 ];
 
 /// Installs what is missing and returns the folder of the parts.
@@ -60,7 +67,7 @@ fn folder(root: &Path) -> Result<PathBuf> {
 }
 
 fn stamp(part: &Part, source: &Path, folder: &Path) -> Result<String> {
-    let mut stamp = format!("{}\n{}", folder.display(), version(part.tool)?);
+    let mut stamp = format!("{}\n{}", folder.display(), version(part.version)?);
     for input in part.inputs {
         let path = source.join(input);
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -69,11 +76,11 @@ fn stamp(part: &Part, source: &Path, folder: &Path) -> Result<String> {
     Ok(stamp)
 }
 
-fn version(tool: &str) -> Result<String> {
-    let said = Command::new(tool).arg("--version").output();
+fn version([tool, ask]: [&str; 2]) -> Result<String> {
+    let said = Command::new(tool).arg(ask).output();
     let said = said.with_context(|| format!("`{tool}` is needed by the tests with real clients; is it installed?"))?;
     if !said.status.success() {
-        bail!("`{tool} --version` failed ({})", said.status);
+        bail!("`{tool} {ask}` failed ({})", said.status);
     }
     Ok(String::from_utf8_lossy(&said.stdout).into_owned())
 }
@@ -87,9 +94,7 @@ fn python(source: &Path, folder: &Path) -> Result<()> {
 }
 
 fn node(source: &Path, folder: &Path) -> Result<()> {
-    for name in ["package.json", "package-lock.json", ".npmrc"] {
-        fs::copy(source.join(name), folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
-    }
+    copy(NODE_INPUTS, source, folder)?;
     let quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
     succeed(Command::new("npm").arg("ci").args(quiet).current_dir(folder))
 }
@@ -98,6 +103,32 @@ fn java(source: &Path, folder: &Path) -> Result<()> {
     let mut mvn = Command::new("mvn");
     mvn.args(["--quiet", "--batch-mode", "--file"]).arg(source.join("pom.xml")).arg("dependency:copy-dependencies");
     succeed(mvn.arg("-Dmdep.stripVersion=true").arg(format!("-DoutputDirectory={}", folder.display())))
+}
+
+/// The modules that go.sum knows, and what they compile to. The caches are the part's own, so that its stamp speaks of
+/// what is there.
+fn go(source: &Path, folder: &Path) -> Result<()> {
+    copy(GO_INPUTS, source, folder)?;
+    let mut go = Command::new("go");
+    go.args(["build", "-mod=readonly", "-modcacherw", "./..."]).current_dir(folder);
+    succeed(go.env("GOMODCACHE", folder.join("modules")).env("GOCACHE", folder.join("cache")))
+}
+
+/// All that the application of the guide depends on, compiled; the application is left to the tests.
+fn rust(source: &Path, folder: &Path) -> Result<()> {
+    copy(RUST_INPUTS, source, folder)?;
+    fs::create_dir(folder.join("src")).context("cannot create src")?;
+    fs::write(folder.join("src/lib.rs"), "").context("cannot write src/lib.rs")?;
+    let mut cargo = cargo(folder);
+    cargo.env("CARGO_TARGET_DIR", folder.join("target"));
+    succeed(cargo.args(["build", "--quiet", "--locked"]))
+}
+
+fn copy(names: &[&str], source: &Path, folder: &Path) -> Result<()> {
+    for name in names {
+        fs::copy(source.join(name), folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

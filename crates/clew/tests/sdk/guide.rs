@@ -48,12 +48,15 @@ impl Guide {
         let files: Vec<_> = self.blocks.iter().filter(|(label, _)| label.contains('.')).collect();
         assert!(!files.is_empty(), "{}.md shows no file", self.name);
         for (name, text) in files {
-            std::fs::write(folder.join(name), text).unwrap();
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
         }
     }
 }
 
-fn blocks(text: &str) -> Vec<(String, String)> {
+/// Label and text of each fenced block of a document that has a label.
+pub(crate) fn blocks(text: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

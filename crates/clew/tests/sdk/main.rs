@@ -1,5 +1,5 @@
-//! Applications with OpenTelemetry's own SDKs: each test runs what a guide in `docs/integrations/` says, against the
-//! real binary, and reads the trace back.
+//! What documents show, run as they show it against the real binary: applications with OpenTelemetry's own SDKs, each as
+//! a guide in `docs/integrations/` says, and the SQL of `docs/format.md`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,6 +9,7 @@
 )]
 
 mod guide;
+mod open_data;
 mod process;
 
 use std::net::TcpStream;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use guide::{Guide, Ports};
-use process::Running;
+use process::{Running, Variable};
 
 /// Long, because virtual machines start slowly while a whole workspace is being tested; a good run needs seconds.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -39,7 +40,8 @@ struct Case {
     slow: &'static str,
 }
 
-const PYTHON: [Expected; 4] = [
+/// What instrumentations leave that know the routes of the application: those of Python and Rust.
+const ROUTES: [Expected; 4] = [
     ("checkout", "GET", "client"),
     ("checkout", "GET /checkout", "server"),
     ("stock", "GET /reserve", "server"),
@@ -53,6 +55,13 @@ const NODE: [Expected; 4] = [
     ("stock", "reserve-stock", "internal"),
 ];
 
+const GO: [Expected; 4] = [
+    ("checkout", "GET /checkout", "server"),
+    ("checkout", "HTTP GET", "client"),
+    ("stock", "GET /reserve", "server"),
+    ("stock", "reserve-stock", "internal"),
+];
+
 const JAVA: [Expected; 4] = [
     ("checkout", "GET", "client"),
     ("checkout", "GET /checkout", "server"),
@@ -62,12 +71,12 @@ const JAVA: [Expected; 4] = [
 
 #[test]
 fn python_over_grpc() {
-    Case { guide: "python", settings: "settings-grpc", expected: PYTHON, slow: "reserve-stock" }.run();
+    Case { guide: "python", settings: "settings-grpc", expected: ROUTES, slow: "reserve-stock" }.run();
 }
 
 #[test]
 fn python_over_http() {
-    Case { guide: "python", settings: "settings-http", expected: PYTHON, slow: "reserve-stock" }.run();
+    Case { guide: "python", settings: "settings-http", expected: ROUTES, slow: "reserve-stock" }.run();
 }
 
 #[test]
@@ -86,9 +95,28 @@ fn java_with_the_agent_on_an_unchanged_application() {
 }
 
 #[test]
+fn go_over_grpc() {
+    Case { guide: "go", settings: "settings-grpc", expected: GO, slow: "reserve-stock" }.run();
+}
+
+#[test]
+fn go_over_http() {
+    Case { guide: "go", settings: "settings-http", expected: GO, slow: "reserve-stock" }.run();
+}
+
+#[test]
+fn rust_over_grpc() {
+    Case { guide: "rust", settings: "settings-grpc", expected: ROUTES, slow: "reserve-stock" }.run();
+}
+
+#[test]
+fn rust_over_http() {
+    Case { guide: "rust", settings: "settings-http", expected: ROUTES, slow: "reserve-stock" }.run();
+}
+
+#[test]
 fn what_a_guide_installs_is_what_the_tests_pin() {
-    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    let read = |path: &str| std::fs::read_to_string(clients.join(path)).unwrap().to_lowercase();
+    let read = |path: &str| std::fs::read_to_string(pins().join(path)).unwrap().to_lowercase();
     let ports = Ports { clew: 1, checkout: 2, stock: 3 };
 
     let pins = read("python/requirements.txt");
@@ -109,22 +137,55 @@ fn what_a_guide_installs_is_what_the_tests_pin() {
         Guide::read("java", ports).block("install").contains(&format!("/v{version}/")),
         "the guide's agent is not {version}"
     );
+    let pins = read("go/go.mod");
+    let guide = Guide::read("go", ports);
+    let modules: Vec<_> = guide.block("install").split_whitespace().filter(|word| word.contains('.')).collect();
+    assert!(!modules.is_empty(), "the guide gets modules");
+    for module in modules {
+        let pinned = pins.lines().any(|line| line.starts_with(&format!("\t{module} v")) && !line.ends_with("indirect"));
+        assert!(pinned, "go/go.mod does not pin {module}");
+    }
+}
+
+#[test]
+fn what_the_guide_for_rust_adds_is_what_its_manifest_pins() {
+    let manifest = std::fs::read_to_string(pins().join("rust/Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let pinned = manifest["dependencies"].as_table().unwrap();
+    let guide = Guide::read("rust", Ports { clew: 1, checkout: 2, stock: 3 });
+    let mut added = Vec::new();
+    for line in guide.block("install").lines().filter_map(|line| line.strip_prefix("cargo add ")) {
+        let (packages, flags) = line.split_once(" --").unwrap_or((line, ""));
+        let features: Vec<_> = flags.strip_prefix("features ").map_or(vec![], |list| list.split(',').collect());
+        for package in packages.split_whitespace() {
+            let entry = &pinned[package];
+            let version = entry.get("version").unwrap_or(entry).as_str().unwrap();
+            assert!(version.starts_with('='), "{package} is not pinned: {version}");
+            let wanted = entry.get("features").and_then(toml::Value::as_array).into_iter().flatten();
+            assert_eq!(wanted.filter_map(toml::Value::as_str).collect::<Vec<_>>(), features, "features of {package}");
+            let plain = entry.get("default-features").and_then(toml::Value::as_bool) == Some(false);
+            assert_eq!(plain, flags == "no-default-features", "default features of {package}");
+            added.push(package);
+        }
+    }
+    added.sort_unstable();
+    assert_eq!(added, pinned.keys().map(String::as_str).collect::<Vec<_>>());
 }
 
 impl Case {
     fn run(&self) {
         let folder = tempfile::tempdir().unwrap();
-        let (clew, port) = start_clew(folder.path());
+        let (clew, port) = start_clew(folder.path(), "--data-dir data");
         let ports = Ports { clew: port, checkout: free_port(), stock: free_port() };
         let guide = Guide::read(self.guide, ports);
         guide.write_files(folder.path());
-        let path = install(self.guide, folder.path());
+        let variables = install(self.guide, folder.path());
         for command in guide.blocks("build") {
-            Running::start("build", command, folder.path(), &path).finish(PATIENCE);
+            Running::start("build", command, folder.path(), &variables).finish(PATIENCE);
         }
 
         let settings = guide.block(self.settings);
-        let start = |block: &str| Running::start("service", &format!("{settings}{block}"), folder.path(), &path);
+        let start = |block: &str| Running::start("service", &format!("{settings}{block}"), folder.path(), &variables);
         let mut services: Vec<Running> = guide.blocks("run").map(start).collect();
         assert_eq!(services.len(), 2, "the guide runs two services");
         for service in [ports.stock, ports.checkout] {
@@ -189,7 +250,7 @@ impl Case {
     /// What the guide says about looking: `clew search` prints the id, and `clew trace` the sentence.
     fn check_command_line(&self, guide: &Guide, id: &str, api: &str, folder: &Path) {
         let bin = Path::new(env!("CARGO_BIN_EXE_clew")).parent().unwrap();
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let path = [in_path(bin)];
         let run = |command: &str| {
             let command = format!("export CLEW_SERVER={api}\n{command}");
             Running::start("look", &command, folder, &path).finish(PATIENCE)
@@ -201,10 +262,10 @@ impl Case {
     }
 }
 
-/// The server on a port of its own choice, and that port.
-fn start_clew(folder: &Path) -> (Running, u16) {
-    let command = format!("{} serve --data-dir data --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_clew"));
-    let mut clew = Running::start("clew", &command, folder, &std::env::var("PATH").unwrap());
+/// The server with these flags on a port of its own choice, and that port.
+fn start_clew(folder: &Path, flags: &str) -> (Running, u16) {
+    let command = format!("{} serve {flags} --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_clew"));
+    let mut clew = Running::start("clew", &command, folder, &[]);
     let port = until("clew names its port", || {
         clew.assert_running();
         let said = clew.output();
@@ -218,20 +279,52 @@ fn start_clew(folder: &Path) -> (Running, u16) {
     (clew, port)
 }
 
-/// Puts what the guide's install step would have brought where it would have put it; returns the `PATH` to use.
-fn install(guide: &str, folder: &Path) -> String {
+/// Puts what the guide's install step would have brought where it would have put it; returns what must be set so that
+/// it is found. Nothing is asked of the network.
+fn install(guide: &str, folder: &Path) -> Vec<Variable> {
     let part = part(guide);
-    let path = std::env::var("PATH").unwrap();
+    let copy = |names: [&str; 2]| {
+        for name in names {
+            std::fs::copy(pins().join(guide).join(name), folder.join(name)).unwrap();
+        }
+    };
     match guide {
-        "python" => return format!("{}:{path}", part.join("bin").display()),
+        "python" => return vec![in_path(&part.join("bin"))],
         "node" => link(&part.join("node_modules"), &folder.join("node_modules")),
         "java" => {
             let jar = "opentelemetry-javaagent.jar";
             link(&part.join(jar), &folder.join(jar));
         }
+        "go" => {
+            copy(["go.mod", "go.sum"]);
+            let inside = |name: &str| part.join(name).display().to_string();
+            return vec![
+                ("GOMODCACHE", inside("modules")),
+                ("GOCACHE", inside("cache")),
+                ("GOPROXY", "off".to_owned()),
+            ];
+        }
+        "rust" => {
+            copy(["Cargo.toml", "Cargo.lock"]);
+            // A copy, since applications of the same name in one `target` would take each other's binaries for theirs.
+            let target = folder.join("target").display().to_string();
+            let command = format!("cp -a '{}' '{target}'", part.join("target").display());
+            Running::start("copy", &command, folder, &[]).finish(PATIENCE);
+            return vec![("CARGO_TARGET_DIR", target), ("CARGO_NET_OFFLINE", "true".to_owned())];
+        }
         other => panic!("no part is called {other}"),
     }
-    path
+    Vec::new()
+}
+
+/// The `PATH` with this folder before all others.
+fn in_path(folder: &Path) -> Variable {
+    ("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()))
+}
+
+/// The folder of the files that pin what the guides install.
+fn pins() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
 /// The folder of an installed part: in `$XTASK_PARTS`, else in `.parts` of the repository.

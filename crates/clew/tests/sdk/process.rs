@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+/// A variable of the environment.
+pub(crate) type Variable = (&'static str, String);
+
 pub(crate) struct Running {
     child: Child,
     command: String,
@@ -16,19 +19,20 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Runs `command` by a shell in `folder`, in a process group of its own.
-    pub(crate) fn start(name: &str, command: &str, folder: &Path, path: &str) -> Self {
+    /// Runs `command` by a shell in `folder`, in a process group of its own, with `variables` set.
+    pub(crate) fn start(name: &str, command: &str, folder: &Path, variables: &[Variable]) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let log = folder.join(format!("{name}-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
         let output = File::create(&log).unwrap();
         let mut shell = Command::new("sh");
-        shell.args(["-e", "-c", command]).current_dir(folder).process_group(0).env("PATH", path);
+        shell.args(["-e", "-c", command]).current_dir(folder).process_group(0);
         // Settings of the guide alone, whatever the machine has set; spans leave soon, so that tests are quick.
         for (key, _) in std::env::vars_os() {
             if ["OTEL_", "CLEW_"].iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
                 shell.env_remove(key);
             }
         }
+        shell.envs(variables.iter().map(|(key, value)| (key, value)));
         shell.env("OTEL_BSP_SCHEDULE_DELAY", "200").env("OTEL_NODE_RESOURCE_DETECTORS", "env,host,process");
         shell.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         Self { child: shell.spawn().unwrap(), command: command.to_owned(), log }
