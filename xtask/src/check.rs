@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::{cargo, parts, succeed, tidy};
 
 /// The whole check on two cores, from a clean checkout.
-const BUDGET: Duration = Duration::from_mins(15);
+const BUDGET: Duration = Duration::from_mins(20);
 
 /// Cases per property under `--deep`; proptest's own default is 256.
 const DEEP_CASES: &str = "4096";

@@ -8,6 +8,7 @@
 
 mod check;
 mod parts;
+mod sim;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ Development commands of clew
   cargo xtask tidy               house rules: arrows between crates, sizes, ASCII, links, words
   cargo xtask parts              install the client libraries that tests need (into .parts, or $XTASK_PARTS)
   cargo xtask bench ingest       speed of the front half, per span and as a server; more words go to the bench
+  cargo xtask bench blocks       size and speed of blocks: seals, a server that seals, questions; --json FILE, --large
+  cargo xtask sim                random lives of a store with crashes; prints the seeds that break an invariant
+                                 --seeds N: so many seeds; --from S: beginning with that one
   cargo xtask help               this text
 ";
 
@@ -49,7 +53,8 @@ fn run(words: &[&str]) -> Result<()> {
         ["check", "--deep"] => check::run(&root, check::Depth::Deep),
         ["tidy"] => tidy::run(&root),
         ["parts"] => parts::install(&root).map(|_| ()),
-        ["bench", "ingest", rest @ ..] => bench(&root, "ingest", rest),
+        ["sim", rest @ ..] => sim::run(&root, rest),
+        ["bench", name @ ("ingest" | "blocks"), rest @ ..] => bench(&root, name, rest),
         _ => bail!("unknown command `{}`; `cargo xtask help` lists the commands", words.join(" ")),
     }
 }

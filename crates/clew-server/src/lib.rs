@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod ask;
+pub mod delete;
 pub mod figures;
 mod hosts;
 pub mod listen;
@@ -13,4 +14,4 @@ pub mod tenants;
 pub use app::{App, Listen, Purpose, ServerConfig};
 pub use listen::{Address, BindError, Server, bind};
 pub use problem::Problem;
-pub use router::{Health, Reason};
+pub use router::{Health, Reason, router};

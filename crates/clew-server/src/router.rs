@@ -19,15 +19,16 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::app::App;
 use crate::figures::{self, Misdirected};
 use crate::problem::Problem;
-use crate::{ask, hosts, receive};
+use crate::{ask, delete, hosts, receive};
 
 /// Paths that a lost sender or reader may have meant.
-const KNOWN_PATHS: [&str; 14] = [
+const KNOWN_PATHS: [&str; 16] = [
     "/v1/traces",
     "/v1/metrics",
     "/v1/logs",
     "/v1development/profiles",
     "/v1/traces/search",
+    "/v1/export",
     "/v1/services",
     "/v1/health",
     "/v1/ready",
@@ -35,6 +36,7 @@ const KNOWN_PATHS: [&str; 14] = [
     "/metrics",
     "/v1/services/{service}/operations",
     "/v1/traces/{id}",
+    "/v1/tenants/{tenant}",
     "/tempo/api/traces/{id}",
     "/jaeger/api/traces/{id}",
 ];
@@ -45,11 +47,13 @@ clew keeps traces and says where the time went.
 Send     POST /v1/traces                  OTLP over HTTP (protobuf or JSON) and gRPC, on every port
 Search   GET  /v1/traces/search?service=  also operation=, status=error, minDurationMs=, attr.KEY=VALUE, limit=
 Explain  GET  /v1/traces/{id}             one trace and its critical path
+Export   GET  /v1/export?since=1d         whole traces as OTLP, oldest first; the filters of a search
+Delete   DELETE /v1/traces/{id}           and /v1/tenants/{tenant}?confirm={tenant}
 Names    GET  /v1/services                /v1/services/{service}/operations
 State    GET  /v1/health  /v1/ready  /metrics
 API      GET  /v1/openapi.json
 
-On the command line: clew search, clew trace ID, clew demo, clew --help.
+On the command line: clew search, clew trace ID, clew export, clew import, clew demo, clew --help.
 ";
 
 /// Everything that clew answers over HTTP, one per server.
@@ -62,16 +66,7 @@ pub(crate) struct Doorway {
 impl Doorway {
     /// The router of an app.
     pub(crate) fn new(app: Arc<App>) -> Self {
-        let router = Router::new()
-            .route("/", get(async || INDEX))
-            .route("/metrics", get(metrics))
-            .route("/v1/health", get(health))
-            .route("/v1/ready", get(ready))
-            .merge(receive::routes())
-            .merge(ask::routes())
-            .fallback(unknown_path)
-            .method_not_allowed_fallback(wrong_method)
-            .with_state(Arc::clone(&app));
+        let router = router(Arc::clone(&app));
         let router = match cors(&app.config.cors_origins) {
             Some(cors) => router.layer(cors),
             None => router,
@@ -94,6 +89,21 @@ impl Doorway {
         }
         self.router.oneshot(request).await.unwrap_or_else(|never| match never {})
     }
+}
+
+/// All that is answered over plain HTTP, for whoever has no need of a door: no gRPC, no check of the Host header, no CORS.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(async || INDEX))
+        .route("/metrics", get(metrics))
+        .route("/v1/health", get(health))
+        .route("/v1/ready", get(ready))
+        .merge(receive::routes())
+        .merge(ask::routes())
+        .merge(delete::routes())
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
 }
 
 /// The answer of `GET /v1/health`.
@@ -167,7 +177,8 @@ fn nearest(path: &str) -> &'static str {
     KNOWN_PATHS.into_iter().min_by_key(|known| distance(known)).unwrap_or("/")
 }
 
-/// CORS for browser SDKs, whose exporters send headers of their own choice.
+/// CORS for browser SDKs, whose exporters send headers of their own choice. No page of another origin deletes: a DELETE is
+/// preflighted, and the answer does not allow it.
 fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origin = match origins {
         [] => return None,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::keep::Retention;
 use crate::port::{Clock, Disk, RealDisk, SystemClock};
 
 /// Settings of a [`crate::Store`]. None of them changes what a replay brings back.
@@ -17,7 +18,7 @@ pub struct StoreConfig {
     pub group_bytes: usize,
     /// Most bytes offered and not yet answered; beyond it offers are refused.
     pub queue_bytes: usize,
-    /// Bound on the memory of live spans in bytes; beyond it offers are refused.
+    /// Bound on the memory of live spans in bytes; beyond it offers are refused. They are sealed before that.
     pub live_bytes: usize,
     /// Shards of the live head.
     pub live_shards: usize,
@@ -27,6 +28,22 @@ pub struct StoreConfig {
     pub repeat_window: Duration,
     /// Most requests remembered for that; the oldest are forgotten first. About 100 bytes of memory each.
     pub repeat_batches: usize,
+    /// Seals are at least this far apart while memory allows it.
+    pub seal_apart: Duration,
+    /// Spans are sealed at the latest this long after they came.
+    pub seal_age: Duration,
+    /// Spans of a block that are read together. Fewer make a trace cheaper to read and a block larger.
+    pub block_group_rows: usize,
+    /// Bound on the memory for parts of sidecars and of blocks' metadata, in bytes.
+    pub cache_bytes: usize,
+    /// How long and how much is kept.
+    pub retention: Retention,
+    /// How often it is looked for spans that are over.
+    pub look_over_every: Duration,
+    /// How long a deletion waits for others before blocks are written without what was deleted.
+    pub purge_after: Duration,
+    /// Bytes of edits after which the catalog begins a new file.
+    pub catalog_bytes: u64,
     /// How long the log is quiet before a marker says that the last batches were synced.
     pub idle_marker_after: Duration,
     /// How long offers are refused without another try after the disk was found full.
@@ -47,6 +64,14 @@ impl StoreConfig {
             workers: cores.clamp(1, 8),
             repeat_window: Duration::from_mins(10),
             repeat_batches: 256 * 1024,
+            seal_apart: Duration::from_secs(15),
+            seal_age: Duration::from_mins(2),
+            block_group_rows: 32 * 1024,
+            cache_bytes: 64 << 20,
+            retention: Retention::default(),
+            look_over_every: Duration::from_mins(1),
+            purge_after: Duration::from_mins(10),
+            catalog_bytes: 1 << 20,
             idle_marker_after: Duration::from_secs(1),
             disk_full_pause: Duration::from_millis(250),
         }

@@ -15,14 +15,20 @@ use clew_model::RefuseReason;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::figures::Histogram;
-use crate::live::Live;
+use crate::keep::thread::{KeepHealth, Message as KeepMessage};
 use crate::log::{Effect, Event, Inserted, Machine, Status, Writer};
 use crate::port::Clock;
-use crate::{Batch, Outcome};
+use crate::view::ViewCell;
+use crate::{Batch, Generation, Outcome};
 
 /// What the store's threads and its handles share.
 pub(crate) struct Shared {
-    pub(crate) live: Live,
+    pub(crate) view: Arc<ViewCell>,
+    /// Bound on the memory of live spans in bytes.
+    pub(crate) live_bytes_max: usize,
+    pub(crate) live_shards: usize,
+    pub(crate) keeper: Sender<KeepMessage>,
+    pub(crate) keep_health: KeepHealth,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: AtomicBool,
     pub(crate) status: Mutex<Status>,
@@ -52,6 +58,11 @@ impl Shared {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 
+    /// Whether live spans fill their bound.
+    pub(crate) fn is_full(&self) -> bool {
+        self.view.view().live_bytes() >= self.live_bytes_max
+    }
+
     fn has_failed(&self) -> bool {
         matches!(*self.status.lock().unwrap_or_else(PoisonError::into_inner), Status::Failed(_))
     }
@@ -67,7 +78,12 @@ pub(crate) type LogThread = JoinHandle<Result<(), String>>;
 /// What the log thread is told.
 pub(crate) enum Message {
     Offer(Arc<Batch>, Reply),
-    Inserted { ticket: u64, result: Inserted },
+    Inserted {
+        ticket: u64,
+        result: Inserted,
+    },
+    /// Cut; the position is the answer, and none comes when the log has failed.
+    Cut(Sender<u64>),
     Stop,
 }
 
@@ -123,6 +139,7 @@ impl Drop for Reply {
 struct Job {
     ticket: u64,
     batch: Arc<Batch>,
+    generation: Arc<Generation>,
     reply: Reply,
 }
 
@@ -135,13 +152,16 @@ struct Driver {
     jobs: Option<Sender<Job>>,
     workers: Vec<JoinHandle<()>>,
     owed: HashMap<u64, (Arc<Batch>, Reply)>,
+    /// Where synced batches go.
+    generation: Arc<Generation>,
+    cutters: Vec<Sender<u64>>,
     next_ticket: u64,
     idle_after: Duration,
     /// When to write a marker, should nothing be synced until then, by monotonic time.
     mark_at_nanos: u64,
     group_bytes: usize,
     /// Held until everything is done, whoever waits for it.
-    _lock: Box<dyn Send + Sync>,
+    _lock: Arc<dyn Send + Sync>,
 }
 
 /// How the log thread runs.
@@ -157,7 +177,8 @@ pub(crate) fn start(
     shared: Arc<Shared>,
     machine: Machine,
     writer: Writer,
-    lock: Box<dyn Send + Sync>,
+    generation: Arc<Generation>,
+    lock: Arc<dyn Send + Sync>,
 ) -> std::io::Result<(Sender<Message>, LogThread)> {
     let (sender, messages) = crossbeam_channel::unbounded();
     let (jobs, queue) = crossbeam_channel::unbounded();
@@ -175,6 +196,8 @@ pub(crate) fn start(
         jobs: Some(jobs),
         workers,
         owed: HashMap::new(),
+        generation,
+        cutters: Vec::new(),
         next_ticket: 0,
         idle_after: config.idle_after,
         mark_at_nanos: 0,
@@ -182,7 +205,7 @@ pub(crate) fn start(
         _lock: lock,
     };
     let thread = std::thread::Builder::new().name("clew-log".to_owned()).spawn(move || {
-        IN_STORE.set(true);
+        enter_store_thread();
         catch_unwind(AssertUnwindSafe(|| driver.run())).unwrap_or_else(|_| {
             let what = "the log thread failed".to_owned();
             driver.shared.set_status(Status::Failed(what.clone()));
@@ -195,6 +218,11 @@ pub(crate) fn start(
 thread_local! {
     /// Whether this is one of a store's threads, which must not wait for itself.
     static IN_STORE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Marks the caller as one of a store's threads.
+pub(crate) fn enter_store_thread() {
+    IN_STORE.set(true);
 }
 
 /// Whether the caller runs on one of a store's threads.
@@ -256,11 +284,17 @@ impl Driver {
         match message {
             Message::Stop => return true,
             Message::Inserted { ticket, result } => self.step(Event::Inserted { ticket, result }),
+            Message::Cut(cutter) => {
+                self.cutters.push(cutter);
+                self.step(Event::Cut);
+                // Whom the machine did not answer by now, it will not.
+                self.cutters.clear();
+            }
             Message::Offer(batch, reply) => {
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
                 self.owed.insert(ticket, (Arc::clone(&batch), reply));
-                let live_full = self.shared.live.is_full();
+                let live_full = self.shared.is_full();
                 self.step(Event::Offered { ticket, batch, live_full });
             }
         }
@@ -297,6 +331,7 @@ impl Driver {
             for effect in effects {
                 match effect {
                     Effect::Insert { ticket } => self.insert(ticket),
+                    Effect::Cut { position } => self.cut(position),
                     Effect::Reply { ticket, outcome } => {
                         if let Some((_, reply)) = self.owed.remove(&ticket) {
                             reply.send(outcome);
@@ -308,11 +343,24 @@ impl Driver {
         }
     }
 
+    /// Ends the generation; the next batch goes to a new one.
+    fn cut(&mut self, position: u64) {
+        let shared = &self.shared;
+        self.generation = shared.view.cut(shared.live_shards, position);
+        // Nobody waits for it once the keeper is gone.
+        let _ = shared.keeper.send(KeepMessage::Complete);
+        for cutter in self.cutters.drain(..) {
+            let _ = cutter.send(position);
+        }
+    }
+
     fn insert(&mut self, ticket: u64) {
         let Some((batch, reply)) = self.owed.remove(&ticket) else { return };
+        let generation = Arc::clone(&self.generation);
+        generation.begin(&batch, self.shared.clock.monotonic_nanos());
         // Workers live as long as the sender: should they all be gone, the job's reply refuses when it is dropped.
         if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(Job { ticket, batch, reply });
+            let _ = jobs.send(Job { ticket, batch, generation, reply });
         }
     }
 
@@ -354,9 +402,9 @@ impl Driver {
 
 /// A worker: makes batches visible and answers, until there are no more.
 fn work(shared: &Shared, jobs: &Receiver<Job>, messages: &Sender<Message>) {
-    IN_STORE.set(true);
-    for Job { ticket, batch, reply } in jobs {
-        let result = match catch_unwind(AssertUnwindSafe(|| shared.live.insert(&batch))) {
+    enter_store_thread();
+    for Job { ticket, batch, generation, reply } in jobs {
+        let result = match catch_unwind(AssertUnwindSafe(|| generation.live.insert(&batch))) {
             Ok(Ok(())) => {
                 reply.send(Outcome::Stored);
                 Inserted::Visible
@@ -372,6 +420,9 @@ fn work(shared: &Shared, jobs: &Receiver<Job>, messages: &Sender<Message>) {
                 Inserted::Failed
             }
         };
+        if generation.end(result == Inserted::Failed) {
+            let _ = shared.keeper.send(KeepMessage::Complete);
+        }
         let _ = messages.send(Message::Inserted { ticket, result });
     }
 }

@@ -1,6 +1,12 @@
 //! Plain numbers for `/metrics`.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use clew_block::CacheFigures;
+use clew_model::Tenant;
+
+use crate::keep::KeepTotals;
 
 /// Counts of observed durations in fixed buckets; written from any thread.
 #[derive(Debug)]
@@ -108,4 +114,24 @@ pub struct StoreFigures {
     pub corrupt_ranges: u64,
     /// Their bytes.
     pub corrupt_bytes: u64,
+    /// Damaged places of blocks, found so far.
+    pub corrupt_block_places: u64,
+    /// How long seals took, from a complete generation to a block that is shown.
+    pub seal_seconds: HistogramFigures,
+    /// What the keeper did since the start.
+    pub kept: KeepTotals,
+    /// Blocks that are shown.
+    pub blocks: u64,
+    /// Spans in them.
+    pub block_spans: u64,
+    /// Bytes of their Parquet files.
+    pub block_data_bytes: u64,
+    /// Bytes of their sidecars.
+    pub block_side_bytes: u64,
+    /// Bytes of blocks by tenant, by rows.
+    pub tenant_bytes: BTreeMap<Tenant, u64>,
+    /// The cache of sidecars and footers.
+    pub cache: CacheFigures,
+    /// Bytes that are free on the data folder's file system; `None` when it does not say.
+    pub available_bytes: Option<u64>,
 }

@@ -3,7 +3,8 @@
 /// One reason why the store is not well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthReason {
-    /// A short, stable name: `log_failed`, `disk_full`, `live_full`, `corruption`, `worker_failed`.
+    /// A short, stable name: `log_failed`, `disk_full`, `live_full`, `corruption`, `catalog_failed`, `keep_failed`,
+    /// `worker_failed`.
     pub name: &'static str,
     /// What happened and what to do, in a sentence or two.
     pub detail: String,
@@ -16,8 +17,12 @@ impl HealthReason {
     pub const DISK_FULL: &'static str = "disk_full";
     /// Live spans fill their bound.
     pub const LIVE_FULL: &'static str = "live_full";
-    /// The log holds damaged ranges.
+    /// The log, the catalog or a block is damaged.
     pub const CORRUPTION: &'static str = "corruption";
+    /// The catalog takes nothing until a restart.
+    pub const CATALOG_FAILED: &'static str = "catalog_failed";
+    /// Spans could not be sealed, or removed when they were over; it is tried again.
+    pub const KEEP_FAILED: &'static str = "keep_failed";
     /// A batch is in the log but could not be made visible.
     pub const WORKER_FAILED: &'static str = "worker_failed";
 }

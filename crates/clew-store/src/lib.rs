@@ -1,26 +1,34 @@
 #![doc = include_str!("../README.md")]
 
 pub mod batch;
+pub mod catalog;
 pub mod check;
 pub mod config;
 mod driver;
 pub mod figures;
 mod folder;
+pub mod generation;
 pub mod health;
+pub mod keep;
 pub mod live;
 pub mod log;
 pub mod port;
 mod replay;
-mod source;
+pub mod start;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod view;
 
 pub use batch::{Batch, Encoding, Outcome, Protocol, Source, Tenants};
-pub use check::{CheckError, CheckReport, SegmentReport, check};
+pub use check::{
+    BlockReport, CatalogReport, CheckError, CheckReport, ColumnTotal, ColumnsReport, SegmentReport, StrayFile, check,
+    columns,
+};
 pub use config::{Ports, StoreConfig};
 pub use figures::{Histogram, HistogramFigures, StoreFigures};
+pub use generation::Generation;
 pub use health::HealthReason;
-pub use live::{Live, LiveConfig};
+pub use live::Live;
 pub use log::Damage;
 pub use store::{CloseError, OpenError, Store};

@@ -1,21 +1,26 @@
 //! The store: the log, the live head, and the threads that carry effects out.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
-use clew_model::RefuseReason;
 use clew_model::scan::SpanSource;
+use clew_model::{RefuseReason, Tenant, TraceId};
 use crossbeam_channel::Sender;
 
 use crate::driver::{Counters, DriverConfig, LogThread, Message, Reply, Shared};
-use crate::live::{Live, LiveConfig};
-use crate::log::recover::LOG_FOLDER;
-use crate::log::{Damage, Machine, Status, Writer};
+use crate::keep::thread::{Answer, KeepHealth, Message as KeepMessage};
+use crate::keep::{self, KeepCounters, KeepError};
+use crate::log::recover::segment_files;
+use crate::log::{Damage, Status};
+use crate::port::Disk;
 use crate::replay::Replay;
-use crate::source::Source;
-use crate::{Batch, Encoding, HealthReason, Outcome, Ports, StoreConfig, StoreFigures, driver, folder, replay};
+use crate::start::{self, Started};
+use crate::view::View;
+use crate::{Batch, Encoding, HealthReason, Outcome, Ports, StoreConfig, StoreFigures, driver, folder};
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +96,11 @@ struct Inner {
     config: StoreConfig,
     replay: Replay,
     damage: Arc<[Damage]>,
-    thread: Mutex<Option<LogThread>>,
+    lost: Vec<String>,
+    kept: Arc<KeepCounters>,
+    cache: Arc<clew_block::Cache>,
+    disk: Arc<dyn Disk>,
+    threads: Mutex<Option<(LogThread, JoinHandle<()>)>>,
     closed: OnceLock<Result<(), CloseError>>,
 }
 
@@ -107,17 +116,19 @@ impl Store {
         if folder::format(&config.data_dir, &*disk)?.is_none() {
             folder::put_format(&config.data_dir, &*disk)?;
         }
-        let live = Live::new(LiveConfig { shards: config.live_shards, bytes_max: config.live_bytes });
-        let mut replay = replay::replay(&config, &*disk, &*clock, &live)?;
-        let damage: Arc<[Damage]> = std::mem::take(&mut replay.recovered.damage).into();
-        for damage in &*damage {
-            tracing::error!("the log is damaged: {damage}");
-        }
-        let machine = Machine::new(&config, std::mem::take(&mut replay.recovered.resume));
-        let writer = Writer::new(disk, Arc::clone(&clock), config.data_dir.join(LOG_FOLDER));
+        let ports = Ports { disk, clock };
+        let Started { keeper, growing, machine, writer, recovered, replay_nanos, damage, lost } =
+            start::start(&config, &ports)?;
+        let view = Arc::clone(keeper.view());
+        let (kept, cache, disk) = (Arc::clone(keeper.counters()), Arc::clone(keeper.cache()), Arc::clone(&ports.disk));
+        let (keep_messages, told) = crossbeam_channel::unbounded();
         let shared = Arc::new(Shared {
-            live,
-            clock,
+            view,
+            live_bytes_max: config.live_bytes,
+            live_shards: config.live_shards,
+            keeper: keep_messages,
+            keep_health: KeepHealth::default(),
+            clock: ports.clock,
             stopping: AtomicBool::new(false),
             status: Mutex::new(Status::Well),
             unreadable: Mutex::new(None),
@@ -128,17 +139,16 @@ impl Store {
             idle_after: config.idle_marker_after,
             group_bytes: config.group_bytes,
         };
-        let (messages, thread) = driver::start(&driver, Arc::clone(&shared), machine, writer, lock)
-            .map_err(|error| OpenError::Thread(format!("a thread of the store could not be started: {error}")))?;
-        let inner = Inner {
-            shared,
-            messages,
-            config,
-            replay,
-            damage,
-            thread: Mutex::new(Some(thread)),
-            closed: OnceLock::new(),
-        };
+        let lock: Arc<dyn Send + Sync> = Arc::new(lock);
+        let failed = |error| OpenError::Thread(format!("a thread of the store could not be started: {error}"));
+        let (messages, log_thread) =
+            driver::start(&driver, Arc::clone(&shared), machine, writer, growing, Arc::clone(&lock)).map_err(failed)?;
+        let keep_thread =
+            keep::thread::start(keeper, Arc::clone(&shared), told, messages.clone(), lock).map_err(failed)?;
+        let threads = Mutex::new(Some((log_thread, keep_thread)));
+        let closed = OnceLock::new();
+        let replay = Replay { recovered, nanos: replay_nanos };
+        let inner = Inner { shared, messages, config, replay, damage, lost, kept, cache, disk, threads, closed };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -161,9 +171,44 @@ impl Store {
         let _ = self.inner.messages.send(Message::Offer(Arc::new(batch), reply));
     }
 
-    /// All spans, to be asked. An answer says so when the log lost something that may belong to it.
+    /// All spans as they are now, to be asked. An answer says so when something was lost that may belong to it.
     pub fn spans(&self) -> Arc<dyn SpanSource> {
-        Arc::new(Source { shared: Arc::clone(&self.inner.shared), damage: Arc::clone(&self.inner.damage) })
+        self.view()
+    }
+
+    /// All that there is now.
+    pub fn view(&self) -> Arc<View> {
+        self.inner.shared.view.view()
+    }
+
+    /// Seals all spans that were acknowledged before; `answer` is called when they are in a block.
+    pub fn seal(&self, answer: impl FnOnce(Result<(), KeepError>) + Send + 'static) {
+        self.keep(Box::new(answer), KeepMessage::Seal);
+    }
+
+    /// Deletes a trace, or without an id all that a tenant has. When `answer` is called, no question that begins afterwards
+    /// finds it; its bytes leave the disk within [`StoreConfig::purge_after`] and two seals. What is received later is new.
+    pub fn delete(
+        &self,
+        tenant: Tenant,
+        trace_id: Option<TraceId>,
+        answer: impl FnOnce(Result<(), KeepError>) + Send + 'static,
+    ) {
+        self.keep(Box::new(answer), |answer| KeepMessage::Delete { tenant, trace_id, answer });
+    }
+
+    /// Removes what is over, and writes blocks anew that hold what was deleted, without waiting for the next look.
+    pub fn expire(&self, answer: impl FnOnce(Result<(), KeepError>) + Send + 'static) {
+        self.keep(Box::new(answer), KeepMessage::Expire);
+    }
+
+    fn keep(&self, answer: Answer, message: impl FnOnce(Answer) -> KeepMessage) {
+        let shared = &self.inner.shared;
+        if shared.stopping.load(Ordering::Acquire) {
+            return answer(Err(KeepError::Stopping));
+        }
+        // Should the thread be gone, the answer is dropped with the message, which whoever waits for it sees.
+        let _ = shared.keeper.send(message(answer));
     }
 
     /// Why the store is not well; empty when it is.
@@ -178,12 +223,22 @@ impl Store {
                 add(HealthReason::LOG_FAILED, format!("{}: {what}", RefuseReason::LogFailed.sentence()));
             }
         }
-        if shared.live.is_full() {
+        if shared.is_full() {
             add(HealthReason::LIVE_FULL, RefuseReason::LiveFull.sentence().to_owned());
         }
         if let Some(what) = &*shared.unreadable.lock().unwrap_or_else(PoisonError::into_inner) {
             add(HealthReason::WORKER_FAILED, format!("a batch is in the log but could not be made visible: {what}"));
         }
+        reasons.extend(shared.keep_health.reason());
+        for what in &self.inner.lost {
+            reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail: what.clone() });
+        }
+        for block in &shared.view.view().blocks {
+            for damage in block.damage() {
+                reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail: damage.to_string() });
+            }
+        }
+        let mut add = |name, detail| reasons.push(HealthReason { name, detail });
         for damage in &*self.inner.damage {
             let detail = format!("{damage}; stop the server and run `clew check --repair` to acknowledge it");
             add(HealthReason::CORRUPTION, detail);
@@ -201,28 +256,40 @@ impl Store {
         let Inner { shared, replay, damage, .. } = &*self.inner;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &shared.counters;
+        let view = shared.view.view();
+        let segments = segment_files(&self.inner.config.data_dir, &*self.inner.disk).unwrap_or_default();
         StoreFigures {
             syncs: read(&counters.syncs),
             sync_seconds: counters.sync_seconds.read(),
             ack_seconds: counters.ack_seconds.read(),
             log_written_bytes: read(&counters.written_bytes),
-            log_bytes: replay.recovered.log_bytes + read(&counters.written_bytes),
-            segments: replay.recovered.segments + read(&counters.created_segments),
+            log_bytes: segments.iter().map(|segment| segment.length).sum(),
+            segments: segments.len() as u64,
             queue_batches: read(&counters.queue_batches),
             queue_bytes: read(&counters.queue_bytes),
             stored_batches: read(&counters.stored_batches),
             stored_spans: read(&counters.stored_spans),
             repeated_batches: read(&counters.repeated_batches),
             refused_batches: read(&counters.refused_batches),
-            live_bytes: shared.live.bytes() as u64,
-            live_spans: shared.live.span_count(),
-            live_traces: shared.live.trace_count(),
+            live_bytes: view.live_bytes() as u64,
+            live_spans: view.live_spans(),
+            live_traces: view.live_traces(),
             replay_spans: replay.recovered.spans,
             replay_batches: replay.recovered.batches,
             replay_seconds: replay.nanos as f64 / 1e9,
             torn_bytes: replay.recovered.torn_bytes,
             corrupt_ranges: damage.len() as u64,
             corrupt_bytes: damage.iter().map(|damage| damage.length).sum(),
+            corrupt_block_places: view.blocks.iter().map(|block| block.damage().len() as u64).sum(),
+            seal_seconds: self.inner.kept.seal_seconds.read(),
+            kept: self.inner.kept.totals(),
+            blocks: view.blocks.len() as u64,
+            block_spans: view.blocks.iter().map(|block| block.meta().row_count).sum(),
+            block_data_bytes: view.blocks.iter().map(|block| block.meta().data_bytes).sum(),
+            block_side_bytes: view.blocks.iter().map(|block| block.side_bytes()).sum(),
+            tenant_bytes: tenant_bytes(&view),
+            cache: self.inner.cache.figures(),
+            available_bytes: self.inner.disk.space(&self.inner.config.data_dir).ok().map(|space| space.available_bytes),
         }
     }
 
@@ -237,16 +304,18 @@ impl Store {
 impl Inner {
     fn close(&self) -> Result<(), CloseError> {
         if !self.shared.stopping.swap(true, Ordering::AcqRel) {
-            // Should the log thread be gone, there is nothing to stop.
+            // Should a thread be gone, there is nothing to stop.
             let _ = self.messages.send(Message::Stop);
+            let _ = self.shared.keeper.send(KeepMessage::Stop);
         }
         if driver::is_store_thread() {
             return Ok(());
         }
-        let mut running = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = running.take() {
-            let result = thread.join().unwrap_or_else(|_| Err("the log thread failed".to_owned()));
-            let _ = self.closed.set(result.map_err(CloseError));
+        let mut running = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((log, keeper)) = running.take() {
+            let result = log.join().unwrap_or_else(|_| Err("the log thread failed".to_owned()));
+            let kept = keeper.join().map_err(|_| "the thread that seals failed".to_owned());
+            let _ = self.closed.set(result.and(kept).map_err(CloseError));
         }
         self.closed.get().cloned().unwrap_or(Ok(()))
     }
@@ -258,6 +327,19 @@ impl Drop for Inner {
             tracing::error!("{error}");
         }
     }
+}
+
+/// Bytes of blocks by tenant: each has the part of a block that it has of the rows.
+fn tenant_bytes(view: &View) -> BTreeMap<Tenant, u64> {
+    let mut bytes: BTreeMap<Tenant, u64> = BTreeMap::new();
+    for block in &view.blocks {
+        let whole = (block.meta().data_bytes + block.side_bytes()) as f64;
+        for part in &block.meta().tenants {
+            let share = part.row_count as f64 / block.meta().row_count.max(1) as f64;
+            *bytes.entry(part.tenant.clone()).or_default() += (whole * share) as u64;
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]

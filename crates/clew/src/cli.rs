@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches
 use clap_complete::Shell;
 
 use crate::config::SETTINGS;
-use crate::{check, demo, exit, load, search, trace};
+use crate::{check, delete, demo, exit, export, import, load, search, trace};
 
 /// clew keeps the spans of your services and says where the time went.
 ///
@@ -48,6 +48,19 @@ pub(crate) enum Command {
     /// Show a trace: a sentence that says where the time went, and a waterfall
     #[command(after_long_help = trace::EXAMPLES)]
     Trace(trace::Question),
+    /// Write whole traces to a file, as OTLP
+    #[command(after_long_help = export::EXAMPLES)]
+    Export(export::Options),
+    /// Send the traces of OTLP files
+    #[command(after_long_help = import::EXAMPLES)]
+    Import(import::Options),
+    /// Delete a trace, or all that a tenant has
+    #[command(after_long_help = delete::EXAMPLES)]
+    Delete {
+        /// What.
+        #[command(subcommand)]
+        what: delete::What,
+    },
     /// Send the traces of a simulated astronomy shop
     #[command(after_long_help = demo::EXAMPLES)]
     Demo(demo::Options),

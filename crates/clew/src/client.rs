@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clew_server::Problem;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
-use ureq::http::StatusCode;
+use ureq::http::{Response, StatusCode};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, BodyReader, RequestBuilder};
 
 use crate::exit::Failure;
 
@@ -24,30 +25,83 @@ pub(crate) struct Server {
     pub(crate) token: Option<String>,
 }
 
+/// An answer that is read as it comes.
+pub(crate) struct Streamed {
+    /// Why it will lack something, as far as the server knew when it began.
+    pub(crate) incomplete: Option<String>,
+    /// The rest. A transfer that breaks off is an error of it.
+    pub(crate) body: BodyReader<'static>,
+}
+
 impl Server {
     /// The body of a GET.
     pub(crate) fn get(&self, path: &str, query: &[(String, String)]) -> Result<String, Failure> {
-        let base = self.base()?;
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_mins(1)));
-        let agent: Agent = config.build().into();
+        let agent = agent(Some(Duration::from_mins(1)));
+        self.text(agent.get(format!("{}{path}", self.base()?)), query)
+    }
+
+    /// A DELETE's answer.
+    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str, query: &[(String, String)]) -> Result<T, Failure> {
+        let agent = agent(Some(Duration::from_mins(1)));
+        self.read(&self.text(agent.delete(format!("{}{path}", self.base()?)), query)?)
+    }
+
+    /// A GET whose answer may be long in coming and of any length.
+    pub(crate) fn stream(&self, path: &str, query: &[(String, String)]) -> Result<Streamed, Failure> {
+        let request = agent(None).get(format!("{}{path}", self.base()?));
+        let response = self.call(request, query)?;
+        let incomplete = response.headers().get("clew-incomplete").and_then(|value| value.to_str().ok());
+        let incomplete = incomplete.map(str::to_owned);
+        Ok(Streamed { incomplete, body: response.into_body().into_with_config().limit(u64::MAX).reader() })
+    }
+
+    /// A POST of an OTLP request in protobuf; any status is an answer.
+    pub(crate) fn post_otlp(&self, agent: &Agent, body: &[u8]) -> Result<Response<Body>, Failure> {
+        let request = agent.post(format!("{}/v1/traces", self.base()?));
+        let request = self.named(request).header("Content-Type", "application/x-protobuf");
+        request.send(body).map_err(|error| self.unreachable(&error))
+    }
+
+    fn text(&self, request: RequestBuilder<WithoutBody>, query: &[(String, String)]) -> Result<String, Failure> {
+        let mut response = self.call(request, query)?;
+        let body = response.body_mut().with_config().limit(1 << 30).read_to_string();
+        body.map_err(|error| self.unreachable(&error))
+    }
+
+    /// An answer that is no refusal.
+    fn call(
+        &self,
+        request: RequestBuilder<WithoutBody>,
+        query: &[(String, String)],
+    ) -> Result<Response<Body>, Failure> {
         let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut request = agent.get(format!("{base}{path}")).query_pairs(pairs);
+        let response = self.named(request).query_pairs(pairs).call();
+        let mut response = response.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let body = response.body_mut().with_config().limit(1 << 20).read_to_string().unwrap_or_default();
+        Err(refused(response.status(), &body))
+    }
+
+    /// The request with the names of who asks.
+    fn named<B>(&self, mut request: RequestBuilder<B>) -> RequestBuilder<B> {
         if let Some(tenant) = &self.tenant {
             request = request.header("X-Scope-OrgID", tenant);
         }
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        let mut response = request.call().map_err(|error| self.unreachable(&error))?;
-        let body = response.body_mut().with_config().limit(1 << 30).read_to_string();
-        let body = body.map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() { Ok(body) } else { Err(refused(response.status(), &body)) }
+        request
     }
 
     /// A GET's answer.
     pub(crate) fn ask<T: DeserializeOwned>(&self, path: &str, query: &[(String, String)]) -> Result<T, Failure> {
-        let body = self.get(path, query)?;
-        Ok(serde_json::from_str(&body).with_context(|| format!("{} does not answer as clew does", self.url))?)
+        self.read(&self.get(path, query)?)
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &str) -> Result<T, Failure> {
+        Ok(serde_json::from_str(body).with_context(|| format!("{} does not answer as clew does", self.url))?)
     }
 
     fn base(&self) -> Result<String, Failure> {
@@ -66,6 +120,12 @@ impl Server {
             self.url
         ))
     }
+}
+
+/// Connections to a server; with a bound, each answer must be whole within it.
+pub(crate) fn agent(time_max: Option<Duration>) -> Agent {
+    let config = Agent::config_builder().http_status_as_error(false).timeout_connect(Some(Duration::from_secs(10)));
+    config.timeout_global(time_max).build().into()
 }
 
 /// What a refusal says, from its problem document.

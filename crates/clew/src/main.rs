@@ -5,10 +5,15 @@ mod check;
 mod cli;
 mod client;
 mod config;
+mod delete;
 mod demo;
 mod exit;
+mod export;
+mod import;
 mod load;
 mod manual;
+mod otlp_answer;
+mod progress;
 mod render;
 mod search;
 mod serve;
@@ -37,6 +42,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Serve(settings)) => serve::run(settings),
         Some(Command::Search(question)) => search::run(&question),
         Some(Command::Trace(question)) => trace::run(&question),
+        Some(Command::Export(options)) => export::run(&options),
+        Some(Command::Import(options)) => import::run(&options),
+        Some(Command::Delete { what }) => delete::run(&what),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Load(options)) => load::run(options),
         Some(Command::Check(options)) => check::run(options),

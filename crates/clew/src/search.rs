@@ -16,9 +16,9 @@ Service, operation, status and attributes hold together in one span; --service
 given twice finds traces that touch both. --min-duration and --max-duration
 speak of the whole trace.";
 
-/// What is searched.
+/// Which traces are meant.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Question {
+pub(crate) struct Filter {
     /// A service; given twice, both take part in the trace
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
@@ -40,6 +40,19 @@ pub(crate) struct Question {
     /// Only traces that started so long ago or less, such as 15m or 2h
     #[arg(long, value_name = "DURATION")]
     since: Option<String>,
+    /// Only traces that started then or later: RFC 3339, unix time, or an offset such as -2h
+    #[arg(long, value_name = "INSTANT", allow_hyphen_values = true, conflicts_with = "since")]
+    from: Option<String>,
+    /// Only traces that started before
+    #[arg(long, value_name = "INSTANT", allow_hyphen_values = true)]
+    to: Option<String>,
+}
+
+/// What is searched.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Question {
+    #[command(flatten)]
+    filter: Filter,
     /// -start, start, -duration or duration
     #[arg(long, value_name = "ORDER", default_value = "-start", allow_hyphen_values = true)]
     sort: String,
@@ -55,8 +68,9 @@ pub(crate) struct Question {
     server: Server,
 }
 
-impl Question {
-    fn query(&self) -> Vec<(String, String)> {
+impl Filter {
+    /// The parameters of the API.
+    pub(crate) fn query(&self) -> Vec<(String, String)> {
         let mut query: Vec<(String, String)> =
             self.service.iter().map(|name| ("service".to_owned(), name.clone())).collect();
         let single = [
@@ -65,9 +79,18 @@ impl Question {
             ("minDurationMs", &self.min_duration),
             ("maxDurationMs", &self.max_duration),
             ("since", &self.since),
+            ("from", &self.from),
+            ("to", &self.to),
         ];
         query.extend(single.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
         query.extend(self.attr.iter().map(|(key, value)| (format!("attr.{key}"), value.clone())));
+        query
+    }
+}
+
+impl Question {
+    fn query(&self) -> Vec<(String, String)> {
+        let mut query = self.filter.query();
         query.push(("sort".to_owned(), self.sort.clone()));
         query.push(("limit".to_owned(), self.limit.clone()));
         query
@@ -100,6 +123,7 @@ fn millis(text: &str) -> Result<String, String> {
         "s" => 1e3,
         "m" | "min" => 60e3,
         "h" => 3_600e3,
+        "d" => 86_400e3,
         _ => return Err("expected a duration with its unit, such as 250ms, 1.5s or 2m".to_owned()),
     };
     let number: f64 = number.parse().map_err(|_| "expected a number before the unit, as in 250ms".to_owned())?;
@@ -114,6 +138,7 @@ mod tests {
     fn durations_become_milliseconds() {
         assert_eq!(millis("1.5s").as_deref(), Ok("1500.000000"));
         assert_eq!(millis("250us").as_deref(), Ok("0.250000"));
+        assert_eq!(millis("2d").as_deref(), Ok("172800000.000000"));
         assert!(millis("250").is_err() && millis("ms").is_err() && millis("5 parsecs").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Finding, Tree};
 
-const ASCII_ENDINGS: &[&str] = &["java", "js", "md", "mjs", "py", "rs", "sh", "toml", "ts", "tsx"];
+const ASCII_ENDINGS: &[&str] = &["go", "java", "js", "md", "mjs", "py", "rs", "sh", "toml", "ts", "tsx"];
 
 /// Absolute folders that exist on somebody's machine only.
 const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk/"), concat!("/fa", "rm/"), concat!("/ro", "ot/")];

@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 const SKIPPED_FOLDERS: &[&str] = &[".git", ".parts", "clew-data", "node_modules", "target", "__pycache__"];
 
 /// Endings of files that are read as text; of all others only the name is known.
-const TEXT_ENDINGS: &[&str] =
-    &["css", "html", "java", "js", "json", "md", "mjs", "py", "rs", "sh", "toml", "ts", "tsx", "txt", "xml", "yml"];
+const TEXT_ENDINGS: &[&str] = &[
+    "css", "go", "html", "java", "js", "json", "md", "mjs", "py", "rs", "sh", "toml", "ts", "tsx", "txt", "xml", "yml",
+];
 
 /// Paths relative to the repository, with `/`, in order; a file that is not text has an empty one.
 pub(crate) struct Tree {

@@ -2,7 +2,7 @@
 
 use super::{Finding, Tree};
 
-const CODE_ENDINGS: &[&str] = &["java", "js", "mjs", "py", "rs", "sh", "ts", "tsx"];
+const CODE_ENDINGS: &[&str] = &["go", "java", "js", "mjs", "py", "rs", "sh", "ts", "tsx"];
 
 /// Modules and crates with these names collect what has no home.
 const EMPTY_NAMES: &[&str] = &["common", "core", "helper", "helpers", "misc", "util", "utils"];

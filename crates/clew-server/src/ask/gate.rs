@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clew_model::scan::{Expired, Incomplete, SpanSource};
-use clew_model::{Span, Tenant, TraceId};
+use clew_model::scan::{Expired, RowsAnswer, SpanSource};
+use clew_model::{Tenant, TraceId};
 use http::HeaderMap;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::AskError;
 use super::params::Params;
@@ -16,17 +17,14 @@ use crate::tenants::{self, TENANT_HEADER, TenantProblem};
 /// What a question runs on.
 pub(crate) struct Asked<'a> {
     /// Where the spans are.
-    pub sources: &'a [Arc<dyn SpanSource>],
+    pub source: &'a dyn SpanSource,
     /// Whether the question must stop.
     pub expired: Expired<'a>,
 }
 
 /// The tenant that a question is about: a token's, else the parameter's, else the header's, else the default one.
 pub(crate) fn tenant(app: &App, headers: &HeaderMap, params: &Params) -> Result<Tenant, AskError> {
-    let named = tenants::named(&app.config.tokens, headers).map_err(|problem| match problem {
-        TenantProblem::UnknownToken => AskError::Unauthorized(problem.to_string()),
-        TenantProblem::BadName => AskError::parameter(TENANT_HEADER, problem.to_string()),
-    })?;
+    let named = named(app, headers)?;
     let asked = params.tenant()?;
     let by_token = !app.config.tokens.is_empty() && tenants::bearer(headers).is_some();
     match (asked, named) {
@@ -37,13 +35,26 @@ pub(crate) fn tenant(app: &App, headers: &HeaderMap, params: &Params) -> Result<
     }
 }
 
+/// The tenant that token or header name.
+pub(crate) fn named(app: &App, headers: &HeaderMap) -> Result<Option<Tenant>, AskError> {
+    tenants::named(&app.config.tokens, headers).map_err(|problem| match problem {
+        TenantProblem::UnknownToken => AskError::Unauthorized(problem.to_string()),
+        TenantProblem::BadName => AskError::parameter(TENANT_HEADER, problem.to_string()),
+    })
+}
+
+/// One of the places for questions, until it is dropped.
+pub(crate) fn place(app: &App) -> Result<OwnedSemaphorePermit, AskError> {
+    let limit = app.config.query_concurrency;
+    Arc::clone(&app.queries).try_acquire_owned().map_err(|_| AskError::Busy { limit })
+}
+
 /// Runs a question on a thread of its own, if there is a free place, until it is answered, too late or unwanted.
 pub(crate) async fn run<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce(&Asked<'_>) -> Result<T, AskError> + Send + 'static,
 ) -> Result<T, AskError> {
-    let limit = app.config.query_concurrency;
-    let permit = Arc::clone(&app.queries).try_acquire_owned().map_err(|_| AskError::Busy { limit })?;
+    let permit = place(app)?;
     let unwanted = Arc::new(AtomicBool::new(false));
     // Dropped with this future when the client goes away or the time is over.
     let _guard = SetOnDrop(Arc::clone(&unwanted));
@@ -54,7 +65,7 @@ pub(crate) async fn run<T: Send + 'static>(
         // The place is free again when the work has stopped, not when its asker stopped waiting.
         let _permit = permit;
         let expired = || unwanted.load(Ordering::Relaxed) || clock.monotonic_nanos() >= deadline;
-        work(&Asked { sources: &[source], expired: &expired })
+        work(&Asked { source: &*source, expired: &expired })
     });
     match tokio::time::timeout(timeout, answer).await {
         Ok(Ok(answer)) => answer,
@@ -66,27 +77,14 @@ pub(crate) async fn run<T: Send + 'static>(
     }
 }
 
-/// All spans of a trace, and why some may be missing; not found when there are none.
-pub(crate) fn fetch(asked: &Asked<'_>, tenant: &Tenant, id: TraceId) -> Result<Fetched, AskError> {
-    let mut fetched = Fetched { spans: Vec::new(), incomplete: None };
-    for source in asked.sources {
-        let answer = source.rows(tenant, &[id], asked.expired)?;
-        fetched.spans.extend(answer.spans);
-        fetched.incomplete = fetched.incomplete.or(answer.incomplete);
-    }
-    if fetched.spans.is_empty() {
-        let lost = fetched.incomplete.map(|incomplete| format!("; {}", incomplete.detail)).unwrap_or_default();
+/// All spans of a trace, at least one, and why some may be missing; not found when there are none.
+pub(crate) fn fetch(asked: &Asked<'_>, tenant: &Tenant, id: TraceId) -> Result<RowsAnswer, AskError> {
+    let answer = asked.source.rows(tenant, &[id], asked.expired)?;
+    if answer.spans.is_empty() {
+        let lost = answer.incomplete.map(|incomplete| format!("; {}", incomplete.detail)).unwrap_or_default();
         return Err(AskError::NotFound(format!("there is no trace {id} of tenant {tenant} here{lost}")));
     }
-    Ok(fetched)
-}
-
-/// A trace as it lies in the sources: spans in any order, identical ones from different sources more than once.
-pub(crate) struct Fetched {
-    /// At least one.
-    pub spans: Vec<Span>,
-    /// Why some may be missing.
-    pub incomplete: Option<Incomplete>,
+    Ok(answer)
 }
 
 /// The id that a path names.
@@ -97,7 +95,8 @@ pub(crate) fn trace_id(text: &str) -> Result<TraceId, AskError> {
     TraceId::parse_lenient(text).map_err(wrong)
 }
 
-struct SetOnDrop(Arc<AtomicBool>);
+/// Says that nobody waits any more.
+pub(crate) struct SetOnDrop(pub Arc<AtomicBool>);
 
 impl Drop for SetOnDrop {
     fn drop(&mut self) {

@@ -50,7 +50,7 @@ pub(crate) async fn services(State(app): State<Arc<App>>, headers: HeaderMap, ur
         let params = Params::of(&uri)?;
         params.only(&["tenant"], false)?;
         let tenant = gate::tenant(&app, &headers, &params)?;
-        gate::run(&app, move |asked| Ok(json_body(&Envelope::list(super::names::services(asked, &tenant)?)))).await
+        gate::run(&app, move |asked| Ok(json_body(&Envelope::list(asked.source.services(&tenant)?)))).await
     };
     reply(answer.await)
 }
@@ -66,9 +66,8 @@ pub(crate) async fn operations(
         let params = Params::of(&uri)?;
         params.only(&["tenant"], false)?;
         let tenant = gate::tenant(&app, &headers, &params)?;
-        let work = move |asked: &gate::Asked<'_>| {
-            Ok(json_body(&Envelope::list(super::names::operations(asked, &tenant, &service)?)))
-        };
+        let work =
+            move |asked: &gate::Asked<'_>| Ok(json_body(&Envelope::list(asked.source.operations(&tenant, &service)?)));
         gate::run(&app, work).await
     };
     reply(answer.await)

@@ -11,7 +11,8 @@
 //! | `accept` | the media type that a client likes best |
 //! | `gate` | tenant, concurrency, timeout; questions run off the serving threads |
 //! | [`shape`], `show`, `table` | the JSON of the native API, and how it is made |
-//! | `native`, `trace`, `names` | the native doors |
+//! | `native`, `trace` | the native doors |
+//! | `export` | whole traces as a stream of OTLP |
 //! | `tempo`, [`jaeger`] | the drop-in doors |
 //! | `error`, [`openapi`] | refusals; the description of it all |
 //!
@@ -20,15 +21,15 @@
 
 mod accept;
 mod cursor;
-mod error;
-mod gate;
+pub(crate) mod error;
+mod export;
+pub(crate) mod gate;
 pub mod jaeger;
 #[cfg(test)]
 mod naive;
-mod names;
 mod native;
 pub mod openapi;
-mod params;
+pub(crate) mod params;
 mod question;
 mod search;
 pub mod shape;
@@ -49,6 +50,7 @@ use crate::app::App;
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/traces/search", get(native::search))
+        .route("/v1/export", get(export::export))
         .route("/v1/traces/{id}", get(trace::trace))
         .route("/v1/services", get(native::services))
         .route("/v1/services/{service}/operations", get(native::operations))

@@ -17,7 +17,7 @@ use super::params::{Named, Params};
 use super::question::Question;
 use super::shape::{OperationsAnswer, SearchAnswer, ServicesAnswer};
 use super::trace::{JSON, json};
-use super::{gate, names, search};
+use super::{gate, search};
 use crate::app::App;
 
 /// The parameters of a search, as the OpenAPI document shows them. `service`, `operation`, `status`, `kind`, the bounds
@@ -38,12 +38,12 @@ pub(crate) struct SearchParameters {
     min_duration_ms: Option<f64>,
     /// The trace lasts at most this many milliseconds.
     max_duration_ms: Option<f64>,
-    /// The span lasts at least this many milliseconds.
+    /// The span lasts at least this many milliseconds, no more than 292 years.
     min_span_duration_ms: Option<f64>,
     /// The span lasts at most this many milliseconds.
     max_span_duration_ms: Option<f64>,
     /// An attribute of the span, its resource or its scope, by its key in place of `KEY`: the value's text form equals
-    /// this. May be given for several keys.
+    /// this. Of a key that one of them has more than once the first counts. May be given for several keys.
     #[param(rename = "attr.KEY")]
     attribute: Option<String>,
     /// The trace starts at this instant or later: RFC 3339, a unix time in s, ms, us or ns, `now`, or an offset from now
@@ -80,7 +80,7 @@ pub(crate) async fn search(State(app): State<Arc<App>>, headers: HeaderMap, uri:
     let tenant = gate::tenant(&app, &headers, &params)?;
     let question = Question::parse(&params, tenant, app.clock.unix_nanos())?;
     let begun = app.clock.monotonic_nanos();
-    let work = move |asked: &gate::Asked<'_>| json(&search::run(asked.sources, &question, asked.expired)?);
+    let work = move |asked: &gate::Asked<'_>| json(&search::run(asked.source, &question, asked.expired)?);
     let answer = gate::run(&app, work).await;
     app.figures.search.observe_nanos(app.clock.monotonic_nanos().saturating_sub(begun));
     Ok(([(CONTENT_TYPE, JSON)], answer?).into_response())
@@ -102,7 +102,7 @@ pub(crate) async fn services(
     let params = Params::of(&uri)?;
     params.only(&["tenant"], false)?;
     let tenant = gate::tenant(&app, &headers, &params)?;
-    let services = gate::run(&app, move |asked| names::services(asked, &tenant)).await?;
+    let services = gate::run(&app, move |asked| Ok(asked.source.services(&tenant)?)).await?;
     Ok(Json(ServicesAnswer { services }))
 }
 
@@ -126,6 +126,6 @@ pub(crate) async fn operations(
     let params = Params::of(&uri)?;
     params.only(&["tenant"], false)?;
     let tenant = gate::tenant(&app, &headers, &params)?;
-    let operations = gate::run(&app, move |asked| names::operations(asked, &tenant, &service)).await?;
+    let operations = gate::run(&app, move |asked| Ok(asked.source.operations(&tenant, &service)?)).await?;
     Ok(Json(OperationsAnswer { operations }))
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoResponses, OpenApi, ToSchema};
 
 use super::shape::{OperationsAnswer, SearchAnswer, ServicesAnswer, TraceForms};
-use super::{native, trace};
+use super::{export, native, trace};
+use crate::delete;
 
 /// A problem document (RFC 9457), as [`crate::Problem`] writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,6 +54,9 @@ pub(crate) enum Refusals {
     paths(
         native::search,
         trace::trace,
+        export::export,
+        delete::trace,
+        delete::tenant,
         native::services,
         native::operations,
         document,
@@ -61,7 +65,7 @@ pub(crate) enum Refusals {
         others::ready,
         others::metrics
     ),
-    components(schemas(SearchAnswer, TraceForms, ServicesAnswer, OperationsAnswer, ProblemDocument)),
+    components(schemas(SearchAnswer, TraceForms, delete::DeleteAnswer, ServicesAnswer, OperationsAnswer, ProblemDocument)),
     tags(
         (name = "ask", description = "Questions and answers"),
         (name = "send", description = "Spans in"),

@@ -30,6 +30,23 @@ pub(crate) const PARAMETERS: [&str; 17] = [
     "q",
 ];
 
+/// Every parameter of an export but `attr.KEY`: the filters of a search, and the form.
+pub(crate) const EXPORT_PARAMETERS: [&str; 13] = [
+    "service",
+    "operation",
+    "status",
+    "kind",
+    "minDurationMs",
+    "maxDurationMs",
+    "minSpanDurationMs",
+    "maxSpanDurationMs",
+    "tenant",
+    "from",
+    "to",
+    "since",
+    "format",
+];
+
 /// Traces on a page when `limit` is absent.
 pub(crate) const LIMIT_DEFAULT: u64 = 20;
 /// Traces on a page at most.
@@ -38,6 +55,8 @@ pub(crate) const LIMIT_MAX: u64 = 1000;
 pub(crate) const TOTAL_BOUND: u64 = 10_000;
 /// Services that one question may name: with other conditions each takes two of the 64 filters of a scan.
 const SERVICES_MAX: usize = 16;
+/// The largest bound of a span's length, in milliseconds.
+const SPAN_MILLIS_MAX: i64 = i64::MAX / 1_000_000;
 /// Attributes that one question may name.
 const ATTRIBUTES_MAX: usize = 32;
 
@@ -101,6 +120,11 @@ impl Question {
                           maxDurationMs, minSpanDurationMs and maxSpanDurationMs";
             return Err(AskError::parameter("q", detail));
         }
+        Self::read(params, tenant, now_unix_nanos)
+    }
+
+    /// The same for parameters whose names were checked.
+    pub(crate) fn read(params: &Params, tenant: Tenant, now_unix_nanos: u64) -> Result<Self, AskError> {
         let mut services: Vec<&str> = params.all("service").collect();
         services.sort_unstable();
         services.dedup();
@@ -133,6 +157,18 @@ impl Question {
         })
     }
 
+    /// Whether any condition looks at an attribute.
+    pub(crate) fn asks_for_attributes(&self) -> bool {
+        let mut conditions = self.filters.iter().flat_map(|filter| &filter.conditions);
+        conditions.any(|condition| matches!(condition.field, Field::Attribute { .. }))
+    }
+
+    /// The filters that tell which spans are shown: those of all conditions together where services have some of their own.
+    pub(crate) fn shown_filters(&self) -> impl Iterator<Item = &SpanFilter> {
+        let shown = if self.any_of == 0 { self.all_of } else { self.any_of };
+        (0..).zip(&self.filters).filter(move |(bit, _)| shown >> bit & 1 == 1).map(|(_, filter)| filter)
+    }
+
     /// Whether a trace whose spans met these filters meets the question's conditions on spans.
     pub(crate) fn is_met_by(&self, filters_met: u64) -> bool {
         filters_met & self.all_of == self.all_of && (self.any_of == 0 || filters_met & self.any_of != 0)
@@ -156,12 +192,16 @@ fn span_conditions(params: &Params) -> Result<Vec<Condition>, AskError> {
         add(Field::Kind, Op::Eq, kind.as_str().into());
     }
     if let Some((min, max)) = bounds(params, "minSpanDurationMs", "maxSpanDurationMs")? {
-        let nanos = |nanos| Value::Int(i64::try_from(nanos).unwrap_or(i64::MAX));
+        // Conditions carry signed numbers, and no span that makes sense lasts longer.
+        let nanos = |name: &str, nanos: u64| {
+            let too_long = || AskError::parameter(name, format!("{name} is at most {SPAN_MILLIS_MAX} (292 years)"));
+            i64::try_from(nanos).map(Value::Int).map_err(|_| too_long())
+        };
         if min > 0 {
-            add(Field::Duration, Op::Ge, nanos(min));
+            add(Field::Duration, Op::Ge, nanos("minSpanDurationMs", min)?);
         }
         if max < u64::MAX {
-            add(Field::Duration, Op::Le, nanos(max));
+            add(Field::Duration, Op::Le, nanos("maxSpanDurationMs", max)?);
         }
     }
     let attributes = params.attributes()?;
@@ -235,10 +275,11 @@ fn range(params: &Params, now_unix_nanos: u64) -> Result<TimeRange, AskError> {
     }
     let from_unix_nanos = from.unwrap_or(TimeRange::ALL.from_unix_nanos);
     let to_unix_nanos = to.unwrap_or(TimeRange::ALL.to_unix_nanos);
-    if from_unix_nanos >= to_unix_nanos {
+    let range = TimeRange { from_unix_nanos, to_unix_nanos };
+    if !range.contains(from_unix_nanos) {
         return Err(AskError::parameter("to", "the range is empty: to must be after from"));
     }
-    Ok(TimeRange { from_unix_nanos, to_unix_nanos })
+    Ok(range)
 }
 
 fn cursor(params: &Params, hash: u64) -> Result<Option<Cursor>, AskError> {

@@ -1,10 +1,12 @@
-//! Executing a search over sources: whole traces are judged after all sources have answered, never before.
+//! Executing a search: whole traces are judged, never the parts in which they are stored.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use clew_model::scan::{Expired, Extent, Incomplete, ScanRequest, SpanSource, TimeRange, TraceMatch};
-use clew_model::{Span, SpanId, TraceId};
+use clew_model::identity::sorted;
+use clew_model::scan::{
+    Expired, Incomplete, RowsAnswer, ScanAnswer, ScanRequest, SpanSource, SummariesAnswer, TraceMatch,
+};
+use clew_model::{Span, SpanTest, Summary, TraceId};
 
 use super::cursor::Cursor;
 use super::error::AskError;
@@ -14,17 +16,17 @@ use super::show;
 use super::when::to_rfc3339;
 
 /// Matching spans that a summary shows.
-const MATCHED_SPANS: u32 = 3;
-/// Traces whose spans are read at once to be summed up.
+const MATCHED_SPANS: usize = 3;
+/// Traces that are summed up between two looks at the time.
 const TRACES_AT_ONCE: usize = 32;
 
 /// The page of the answer that the question asks for.
 pub(crate) fn run(
-    sources: &[Arc<dyn SpanSource>],
+    source: &dyn SpanSource,
     question: &Question,
     expired: Expired<'_>,
 ) -> Result<SearchAnswer, AskError> {
-    let (mut matches, mut incomplete) = scan(sources, question, expired)?;
+    let ScanAnswer { mut matches, mut incomplete, .. } = scan(source, question, expired)?;
     matches.retain(|found| is_answer(question, found));
     let total = total(question.total, matches.len());
     let is_last = cut_page(question, &mut matches);
@@ -39,101 +41,26 @@ pub(crate) fn run(
         if expired() {
             return Err(AskError::Expired);
         }
-        let ids: Vec<TraceId> = chunk.iter().map(|found| found.trace_id).collect();
-        let (mut spans, missing) = rows(sources, question, &ids, expired)?;
-        incomplete = incomplete.or(missing);
-        for found in chunk {
-            // A trace may expire between the scan and this look.
-            let Some(spans) = spans.remove(&found.trace_id) else { continue };
-            traces.push(summary(question, found, &spans, incomplete.as_ref()));
-        }
+        traces.extend(summaries(source, question, chunk, &mut incomplete, expired)?);
     }
     let cursor = cursor.map(|cursor| cursor.encode());
     Ok(SearchAnswer { traces, total, cursor, incomplete: incomplete.map(Into::into) })
 }
 
-/// What all sources found, merged by trace.
-///
-/// A source answers for the parts of traces that it holds: it leaves out a part that lies outside the range, and one
-/// without a span that meets a filter. Of several sources each is asked without an end of the range, since all parts of
-/// a trace that begins in it lie after its beginning, and then for the extents of what it left out.
-fn scan(
-    sources: &[Arc<dyn SpanSource>],
-    question: &Question,
-    expired: Expired<'_>,
-) -> Result<(Vec<TraceMatch>, Option<Incomplete>), AskError> {
-    let is_alone = sources.len() == 1;
-    let open_end = TimeRange { to_unix_nanos: TimeRange::ALL.to_unix_nanos, ..question.range };
+/// The traces that have spans as the question wants them.
+pub(super) fn scan(source: &dyn SpanSource, question: &Question, expired: Expired<'_>) -> Result<ScanAnswer, AskError> {
     let request = ScanRequest {
         tenant: question.tenant.clone(),
-        range: if is_alone { question.range } else { open_end },
+        range: question.range,
         filters: question.filters.clone(),
-        rows_per_trace: if question.filters.is_empty() { 0 } else { MATCHED_SPANS },
+        // Which spans are shown is decided when all rows of the trace are here: only then are identical ones one.
+        rows_per_trace: 0,
     };
-    let (mut matches, mut incomplete) = scan_all(sources, &request, expired)?;
-    if is_alone {
-        return Ok((matches, incomplete));
-    }
-    matches.retain(|found| question.is_met_by(found.filters_met));
-    let ids: Vec<TraceId> = matches.iter().map(|found| found.trace_id).collect();
-    let mut wholes: HashMap<TraceId, Extent> = HashMap::with_capacity(ids.len());
-    for source in sources {
-        let answer = source.extents(&question.tenant, &ids, expired)?;
-        incomplete = incomplete.or(answer.incomplete);
-        for (id, part) in answer.extents {
-            wholes.entry(id).and_modify(|whole| *whole = whole.merge(part)).or_insert(part);
-        }
-    }
-    for found in &mut matches {
-        found.extent = wholes.get(&found.trace_id).copied().unwrap_or(found.extent);
-    }
-    Ok((matches, incomplete))
-}
-
-/// The answers of all sources to one request, merged by trace.
-fn scan_all(
-    sources: &[Arc<dyn SpanSource>],
-    request: &ScanRequest,
-    expired: Expired<'_>,
-) -> Result<(Vec<TraceMatch>, Option<Incomplete>), AskError> {
-    let mut incomplete = None;
-    let mut parts = Vec::with_capacity(sources.len());
-    for source in sources {
-        let answer = source.scan(request, expired)?;
-        incomplete = incomplete.or(answer.incomplete);
-        parts.push(answer.matches);
-    }
-    Ok((merge(parts), incomplete))
-}
-
-/// One match for each trace, from the parts that the sources hold.
-fn merge(mut parts: Vec<Vec<TraceMatch>>) -> Vec<TraceMatch> {
-    let Some(mut all) = parts.pop() else { return Vec::new() };
-    if parts.is_empty() {
-        return all;
-    }
-    let mut position: HashMap<TraceId, usize> =
-        all.iter().enumerate().map(|(at, found)| (found.trace_id, at)).collect();
-    for part in parts.into_iter().flatten() {
-        let Some(at) = position.get(&part.trace_id) else {
-            position.insert(part.trace_id, all.len());
-            all.push(part);
-            continue;
-        };
-        let whole = &mut all[*at];
-        whole.extent = whole.extent.merge(part.extent);
-        whole.filters_met |= part.filters_met;
-        whole.matched_count = whole.matched_count.saturating_add(part.matched_count);
-        whole.rows.extend(part.rows);
-        whole.rows.sort_by_key(|row| (row.start_unix_nanos, row.span_id));
-        whole.rows.dedup();
-        whole.rows.truncate(MATCHED_SPANS as usize);
-    }
-    all
+    Ok(source.scan(&request, expired)?)
 }
 
 /// Whether the whole trace is an answer.
-fn is_answer(question: &Question, found: &TraceMatch) -> bool {
+pub(super) fn is_answer(question: &Question, found: &TraceMatch) -> bool {
     let (min, max) = question.duration_nanos;
     question.is_met_by(found.filters_met)
         && question.range.contains(found.extent.start_unix_nanos)
@@ -181,37 +108,47 @@ fn rank(sort: Sort, key: u64) -> u64 {
     }
 }
 
-/// The spans of some traces.
-type Spans = HashMap<TraceId, Vec<Span>>;
-
-/// All spans of these traces, from all sources.
-fn rows(
-    sources: &[Arc<dyn SpanSource>],
+/// The traces as a page shows them.
+fn summaries(
+    source: &dyn SpanSource,
     question: &Question,
-    ids: &[TraceId],
+    found: &[TraceMatch],
+    incomplete: &mut Option<Incomplete>,
     expired: Expired<'_>,
-) -> Result<(Spans, Option<Incomplete>), AskError> {
-    let mut incomplete = None;
-    let mut by_trace = Spans::with_capacity(ids.len());
-    for source in sources {
-        let answer = source.rows(&question.tenant, ids, expired)?;
-        incomplete = incomplete.or(answer.incomplete);
-        for span in answer.spans {
-            by_trace.entry(span.trace_id).or_default().push(span);
-        }
+) -> Result<Vec<SummaryShape>, AskError> {
+    let ids: Vec<TraceId> = found.iter().map(|found| found.trace_id).collect();
+    let SummariesAnswer { summaries, incomplete: missing } = source.summaries(&question.tenant, &ids, expired)?;
+    *incomplete = incomplete.take().or(missing);
+    let mut matched = HashMap::new();
+    if !question.filters.is_empty() {
+        let with_attributes = question.asks_for_attributes();
+        let RowsAnswer { spans, incomplete: missing } =
+            source.outlines(&question.tenant, &ids, with_attributes, expired)?;
+        *incomplete = incomplete.take().or(missing);
+        let tests: Vec<SpanTest<'_>> = question.shown_filters().map(SpanTest::new).collect();
+        matched = self::matched(&tests, &spans);
     }
-    Ok((by_trace, incomplete))
+    let mut summaries: HashMap<TraceId, Summary> =
+        summaries.into_iter().map(|summary| (summary.trace_id, summary)).collect();
+    // A trace may be over between the scan and this look.
+    let shapes = ids.iter().filter_map(|id| {
+        let mut shape = show::summary(&summaries.remove(id)?, incomplete.as_ref());
+        shape.matched = matched.remove(id);
+        Some(shape)
+    });
+    Ok(shapes.collect())
 }
 
-fn summary(question: &Question, found: &TraceMatch, spans: &[Span], incomplete: Option<&Incomplete>) -> SummaryShape {
-    let mut shape = show::summary(&clew_analysis::summarize(spans), incomplete);
-    if !question.filters.is_empty() {
-        let by_id: HashMap<SpanId, &Span> = spans.iter().map(|span| (span.span_id, span)).collect();
-        let shown = found.rows.iter().filter_map(|row| by_id.get(&row.span_id).copied());
-        let spans = shown.map(matched_span).collect();
-        shape.matched = Some(Matched { count: u64::from(found.matched_count), spans });
-    }
-    shape
+/// Which spans of each trace meet one of the filters.
+fn matched(tests: &[SpanTest<'_>], spans: &[Span]) -> HashMap<TraceId, Matched> {
+    let traces = spans.chunk_by(|one, next| one.trace_id == next.trace_id);
+    let of_trace = |spans: &[Span]| {
+        let is_match = |span: &&Span| tests.iter().any(|test| test.is_met_by(span));
+        let matched: Vec<Span> = sorted(spans.iter().filter(is_match).cloned().collect());
+        let spans = matched.iter().take(MATCHED_SPANS).map(matched_span).collect();
+        Some((matched.first()?.trace_id, Matched { count: matched.len() as u64, spans }))
+    };
+    traces.filter_map(of_trace).collect()
 }
 
 fn matched_span(span: &Span) -> MatchedSpan {

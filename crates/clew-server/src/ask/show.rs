@@ -39,7 +39,6 @@ pub(crate) fn trace(
         skews: explained.skews.iter().map(skew).collect(),
         clock: if is_corrected { "corrected" } else { "sent" }.to_owned(),
         error_origin: explained.error_origin.map(position),
-        duplicate_count: explained.duplicate_count as u64,
         summary,
     }
 }

@@ -4,7 +4,7 @@ mod page;
 mod process;
 mod prometheus;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -156,6 +156,18 @@ impl Figures {
         if let Some(counter) = self.other_signals.get(signal) {
             counter.add(item_count);
         }
+    }
+
+    /// Figures by tenant, those of tenants without a label summed up under one.
+    fn folded<'t>(&self, figures: impl Iterator<Item = (&'t Tenant, u64)>) -> BTreeMap<String, u64> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let mut folded = BTreeMap::new();
+        for (tenant, value) in figures {
+            let has_room = folded.len() < self.tenant_labels;
+            let label = if has_room || tenants.contains_key(tenant) { tenant.as_str() } else { OTHER_TENANTS };
+            *folded.entry(label.to_owned()).or_default() += value;
+        }
+        folded
     }
 
     /// Every tenant with a label, by name, and the rest if it has counted anything.

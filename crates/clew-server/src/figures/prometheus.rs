@@ -16,7 +16,9 @@ pub fn render(app: &App) -> String {
     let mut page = Page::default();
     tenants(&mut page, &app.figures);
     requests(&mut page, app);
-    store(&mut page, &app.store.figures());
+    let figures = app.store.figures();
+    store(&mut page, &figures);
+    blocks(&mut page, app, &figures);
     process(&mut page, app);
     page.finish()
 }
@@ -101,6 +103,44 @@ fn store(page: &mut Page, store: &StoreFigures) {
     page.gauge("clew_log_torn_bytes", "Bytes of a torn tail cut off at the start.").value(store.torn_bytes);
     page.gauge("clew_log_corrupt_ranges", "Damaged ranges of the log.").value(store.corrupt_ranges);
     page.gauge("clew_log_corrupt_bytes", "Bytes in damaged ranges of the log.").value(store.corrupt_bytes);
+}
+
+fn blocks(page: &mut Page, app: &App, store: &StoreFigures) {
+    let help = "Time of one seal, from live spans to a block that answers.";
+    page.histogram("clew_seal_seconds", help, &store.seal_seconds);
+    page.counter("clew_sealed_spans_total", "Spans sealed into blocks.").value(store.kept.sealed_spans);
+    page.gauge("clew_blocks", "Blocks.").value(store.blocks);
+    page.gauge("clew_block_spans", "Spans in blocks.").value(store.block_spans);
+    let mut bytes = page.gauge("clew_storage_bytes", "Bytes on disk, by kind of file.");
+    for (kind, value) in
+        [("data", store.block_data_bytes), ("sidecar", store.block_side_bytes), ("log", store.log_bytes)]
+    {
+        bytes.sample(&[("kind", kind)], value);
+    }
+    let help = "Bytes of blocks, by tenant: its part of the rows.";
+    let mut by_tenant = page.gauge("clew_tenant_block_bytes", help);
+    for (tenant, value) in app.figures.folded(store.tenant_bytes.iter().map(|(tenant, bytes)| (tenant, *bytes))) {
+        by_tenant.sample(&[("tenant", &tenant)], value);
+    }
+    let help = "Bytes of blocks and sidecars written, rewrites included.";
+    page.counter("clew_block_written_bytes_total", help).value(store.kept.block_written_bytes);
+    page.counter("clew_blocks_expired_total", "Blocks removed by retention.").value(store.kept.expired_blocks);
+    let help = "Blocks written anew without spans that were deleted or over.";
+    page.counter("clew_blocks_rewritten_total", help).value(store.kept.rewritten_blocks);
+    page.counter("clew_log_freed_segments_total", "Segments of the log that were sealed and removed.")
+        .value(store.kept.freed_segments);
+    let help = "Writes of blocks, sidecars or the catalog that failed.";
+    page.counter("clew_storage_write_errors_total", help).value(store.kept.write_errors);
+    let help = "Damaged places of blocks that were found so far.";
+    page.gauge("clew_block_corrupt_places", help).value(store.corrupt_block_places);
+    page.counter("clew_cache_hits_total", "Parts of sidecars that were in memory.").value(store.cache.hit_count);
+    page.counter("clew_cache_misses_total", "Parts of sidecars that were read.").value(store.cache.miss_count);
+    page.gauge("clew_cache_bytes", "Memory of parts of sidecars.").value(store.cache.held_bytes);
+    page.gauge("clew_cache_limit_bytes", "Bound of clew_cache_bytes.").value(store.cache.limit_bytes);
+    if let Some(available) = store.available_bytes {
+        let help = "Bytes free on the file system of the data folder.";
+        page.gauge("clew_disk_available_bytes", help).value(available);
+    }
 }
 
 fn process(page: &mut Page, app: &App) {

@@ -9,7 +9,9 @@
 mod accounting;
 mod ask;
 mod bad_spans;
+mod delete;
 mod doors;
+mod export;
 mod figures;
 mod hostile;
 mod limits;

@@ -1,7 +1,7 @@
 use std::sync::mpsc;
 
 use super::*;
-use crate::live::LiveConfig;
+use crate::Live;
 use crate::log::Resume;
 use crate::port::{ManualClock, MemoryDisk};
 use crate::{StoreConfig, testing};
@@ -23,7 +23,11 @@ impl Clock for BrokenClock {
 
 fn shared() -> Arc<Shared> {
     Arc::new(Shared {
-        live: Live::new(LiveConfig { shards: 2, bytes_max: usize::MAX }),
+        view: Arc::new(ViewCell::default()),
+        live_bytes_max: usize::MAX,
+        live_shards: 2,
+        keeper: crossbeam_channel::unbounded().0,
+        keep_health: KeepHealth::default(),
         clock: Arc::new(ManualClock::default()),
         stopping: AtomicBool::new(false),
         status: Mutex::new(Status::Well),
@@ -41,6 +45,7 @@ fn reply(shared: &Arc<Shared>, batch: &Batch, answers: &mpsc::Sender<Outcome>) -
 #[test]
 fn l7_a_worker_outlives_a_batch_that_makes_it_panic_and_tells_the_log() {
     let shared = shared();
+    let generation = Arc::new(Generation::new(Live::new(2), 0));
     let (jobs, queue) = crossbeam_channel::unbounded();
     let (messages, told) = crossbeam_channel::unbounded();
     let (answers, answered) = mpsc::channel();
@@ -51,7 +56,9 @@ fn l7_a_worker_outlives_a_batch_that_makes_it_panic_and_tells_the_log() {
             batch.tenants.names.clear();
         }
         let reply = reply(&shared, &batch, &answers);
-        jobs.send(Job { ticket, batch: Arc::new(batch), reply }).unwrap();
+        generation.begin(&batch, 0);
+        let generation = Arc::clone(&generation);
+        jobs.send(Job { ticket, batch: Arc::new(batch), generation, reply }).unwrap();
     }
     drop(jobs);
     std::thread::scope(|scope| scope.spawn(|| work(&shared, &queue, &messages)).join()).unwrap();
@@ -62,7 +69,9 @@ fn l7_a_worker_outlives_a_batch_that_makes_it_panic_and_tells_the_log() {
         .map(|message| if let Message::Inserted { result, .. } = message { result } else { panic!("no result") })
         .collect();
     assert_eq!(results, [Inserted::Visible, Inserted::Failed, Inserted::Visible]);
-    assert_eq!(shared.live.span_count(), 4);
+    assert_eq!(generation.live.span_count(), 4);
+    generation.cut(1);
+    assert!(!generation.is_complete(), "only a replay can tell what it holds");
     assert_eq!(shared.counters.queue_batches.load(Ordering::Relaxed), 0);
 }
 
@@ -74,7 +83,8 @@ fn l7_every_offer_is_answered_when_the_log_thread_panics() {
     let clock = Arc::new(BrokenClock(ManualClock::default()));
     let writer = Writer::new(Arc::new(MemoryDisk::new()), clock, "/data/log".into());
     let config = DriverConfig { workers: 2, idle_after: Duration::from_secs(1), group_bytes: 1 << 20 };
-    let (messages, thread) = start(&config, Arc::clone(&shared), machine, writer, Box::new(())).unwrap();
+    let growing = Arc::new(Generation::new(Live::new(2), 0));
+    let (messages, thread) = start(&config, Arc::clone(&shared), machine, writer, growing, Arc::new(())).unwrap();
     let (answers, answered) = mpsc::channel();
     for number in 1..=20 {
         let batch = testing::batch(number, 1);

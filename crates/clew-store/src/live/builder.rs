@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use super::chunk::{
     Cell, CellKind, Chunk, Class, Column, EventRow, Extra, LinkRow, List, Origin, Rows, Shape, heap, trim,
 };
-use super::dictionary::{Dictionary, Habit, Interner, is_same};
+use super::dictionary::{Dictionary, Habit, Interner, SPREAD, is_same};
 
 /// A chunk is full at this many bytes of strings or of values, whatever its rows, so that 32-bit offsets suffice.
 const POOL_BYTES_MAX: usize = 64 << 20;
@@ -27,7 +27,12 @@ pub(super) struct Builder {
     hashes: RandomState,
     /// One per column.
     habits: Vec<Habit>,
+    /// By [`outline`], the shape that was last looked up: most lists have it, and its keys need no hashing.
+    recent_shapes: Box<[u32; RECENT_SHAPES]>,
 }
+
+/// A power of two.
+const RECENT_SHAPES: usize = 64;
 
 /// An entry of a table: where what has this hash lies.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +90,7 @@ impl Builder {
             origins: HashTable::new(),
             hashes: hashes.clone(),
             habits: Vec::new(),
+            recent_shapes: Box::new([u32::MAX; RECENT_SHAPES]),
         }
     }
 
@@ -114,6 +120,7 @@ impl Builder {
         self.chunk.heap_bytes()
             + self.strings.heap_bytes()
             + heap(&self.habits)
+            + size_of_val(&*self.recent_shapes)
             + self.shapes.allocation_size()
             + self.classes.allocation_size()
             + self.origins.allocation_size()
@@ -197,7 +204,19 @@ impl Builder {
     }
 
     /// The code of the keys and types of an attribute list, new or known.
+    #[inline]
     fn shape(&mut self, attributes: &[KeyValueView<'_>]) -> u32 {
+        let slot = outline(attributes);
+        let recent = self.recent_shapes[slot];
+        if (recent as usize) < self.chunk.shapes.len() && self.is_shape(recent, attributes) {
+            return recent;
+        }
+        let shape = self.look_up_shape(attributes);
+        self.recent_shapes[slot] = shape;
+        shape
+    }
+
+    fn look_up_shape(&mut self, attributes: &[KeyValueView<'_>]) -> u32 {
         let mut hasher = self.hashes.build_hasher();
         for attribute in attributes {
             hasher.write(attribute.key.as_bytes());
@@ -366,6 +385,15 @@ impl<'a> OriginView<'a> {
         }
         self.hash = hasher.finish();
     }
+}
+
+/// A slot of [`Builder::recent_shapes`], from the types of an attribute list and the lengths of its keys.
+#[inline]
+fn outline(attributes: &[KeyValueView<'_>]) -> usize {
+    let add = |all: u64, attribute: &KeyValueView<'_>| {
+        all.rotate_left(7) ^ ((attribute.key.len() as u64) << 3 | kind(&attribute.value) as u64)
+    };
+    (attributes.iter().fold(1, add).wrapping_mul(SPREAD) >> (u64::BITS - RECENT_SHAPES.ilog2())) as usize
 }
 
 #[inline]

@@ -11,6 +11,9 @@ use hashbrown::HashTable;
 
 use super::chunk::trim;
 
+/// 2^64 by the golden ratio: a product's high bits depend on all bits below.
+pub(super) const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Code of the empty string, in every dictionary.
 pub(super) const EMPTY: u32 = 0;
 
@@ -85,7 +88,12 @@ impl Dictionary {
 pub(super) struct Interner {
     table: HashTable<Entry>,
     hashes: RandomState,
+    /// By [`glance`], the code of the string that was last looked up: what comes often is found without hashing it.
+    recent: Box<[u32; RECENT]>,
 }
+
+/// A power of two.
+const RECENT: usize = 256;
 
 /// Keeping half of the hash beside the code lets the table grow without reading strings, and settles most mismatches.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +105,7 @@ struct Entry {
 impl Interner {
     /// Knows no strings yet.
     pub(super) fn new(hashes: RandomState) -> Self {
-        Self { table: HashTable::new(), hashes }
+        Self { table: HashTable::new(), hashes, recent: Box::new([EMPTY; RECENT]) }
     }
 
     /// The code of a string, new or known.
@@ -106,6 +114,17 @@ impl Interner {
         if bytes.is_empty() {
             return EMPTY;
         }
+        let slot = glance(bytes);
+        let recent = self.recent[slot];
+        if is_same(dictionary.get(recent), bytes) {
+            return recent;
+        }
+        let code = self.look_up(dictionary, bytes);
+        self.recent[slot] = code;
+        code
+    }
+
+    fn look_up(&mut self, dictionary: &mut Dictionary, bytes: &[u8]) -> u32 {
         let mut hasher = self.hashes.build_hasher();
         hasher.write(bytes);
         let hash = (hasher.finish() >> 32) as u32;
@@ -133,7 +152,7 @@ impl Interner {
 
     /// Heap bytes held.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.table.allocation_size()
+        self.table.allocation_size() + size_of_val(&*self.recent)
     }
 }
 
@@ -167,6 +186,17 @@ impl Habit {
     }
 }
 
+/// A slot of [`Interner::recent`], from a string's length and ends. Whoever makes strings collide here makes them be
+/// hashed as if there were no slots.
+#[inline]
+fn glance(bytes: &[u8]) -> usize {
+    let ends = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
+        _ => bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+    };
+    ((ends ^ bytes.len() as u64).wrapping_mul(SPREAD) >> (u64::BITS - RECENT.ilog2())) as usize
+}
+
 /// Equality of short strings, word by word instead of by a call.
 #[inline]
 pub(super) fn is_same(one: &[u8], two: &[u8]) -> bool {
@@ -191,5 +221,5 @@ pub(super) fn is_same(one: &[u8], two: &[u8]) -> bool {
 /// Fills 64 bits from 32: the table looks at the lowest and the highest.
 #[inline]
 fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    u64::from(hash).wrapping_mul(SPREAD)
 }

@@ -24,6 +24,8 @@ pub(super) struct Inserter<'l, 'a> {
     scope: OriginView<'a>,
     /// Per shard of `head`, what the current resource and scope are called there.
     codes: Vec<OriginCodes>,
+    /// The shards of `head` that spans were put into and that were not yet asked how much they grew.
+    touched: Vec<bool>,
     grown_bytes: isize,
     span_count: u64,
     trace_count: u64,
@@ -40,7 +42,8 @@ impl<'l> Inserter<'l, '_> {
             head: None,
             resource: OriginView::default(),
             scope: OriginView::default(),
-            codes: vec![OriginCodes::default(); live.config.shards],
+            codes: vec![OriginCodes::default(); live.shards],
+            touched: vec![false; live.shards],
             grown_bytes: 0,
             span_count: 0,
             trace_count: 0,
@@ -48,11 +51,22 @@ impl<'l> Inserter<'l, '_> {
     }
 
     /// Adds what was inserted to the figures.
-    pub(super) fn account(self) {
+    pub(super) fn account(mut self) {
+        self.measure();
         let figures = &self.live.figures;
         figures.span_count.fetch_add(self.span_count, Ordering::Relaxed);
         figures.trace_count.fetch_add(self.trace_count, Ordering::Relaxed);
         figures.bytes.fetch_add(self.grown_bytes, Ordering::Relaxed);
+    }
+
+    /// Asks the touched shards how much they grew: once for many spans, since it takes as long as storing a short one.
+    fn measure(&mut self) {
+        let Some(head) = &self.head else { return };
+        for (shard, touched) in head.shards.iter().zip(&mut self.touched) {
+            if std::mem::take(touched) {
+                self.grown_bytes += super::write(shard).grown_bytes();
+            }
+        }
     }
 }
 
@@ -62,7 +76,10 @@ impl<'a> SpanSink<'a> for Inserter<'_, 'a> {
         self.codes.fill(OriginCodes::default());
         self.group = resource.group;
         let tenant = self.tenants.of(self.group);
-        self.head = self.head.take().filter(|head| head.tenant == *tenant);
+        if self.head.as_ref().is_some_and(|head| head.tenant != *tenant) {
+            self.measure();
+            self.head = None;
+        }
     }
 
     fn scope(&mut self, scope: &ScopeView<'a, '_>) {
@@ -79,8 +96,8 @@ impl<'a> SpanSink<'a> for Inserter<'_, 'a> {
         let origins = (&self.resource, &self.scope);
         let place = (hash, self.received_unix_nanos);
         let is_new_trace = shard.push(&live.growth, span, origins, &mut self.codes[number], place);
-        self.grown_bytes += shard.grown_bytes();
         drop(shard);
+        self.touched[number] = true;
         self.span_count += 1;
         self.trace_count += u64::from(is_new_trace);
     }

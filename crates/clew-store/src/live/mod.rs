@@ -19,14 +19,16 @@
 //! | `scan` | which traces have spans that meet a filter |
 //! | `rows` | whole spans |
 //! | `names` | services and operations |
+//! | `order` | rows in the order of a block |
 //!
-//! It does not decide when it is emptied, and never drops a span.
+//! It does not decide when it is sealed, and never drops a span.
 
 mod builder;
 mod chunk;
 mod dictionary;
 mod insert;
 mod names;
+pub(crate) mod order;
 mod rows;
 mod scan;
 mod shard;
@@ -52,20 +54,11 @@ const CHUNK_BITS: u32 = 14;
 /// The largest body that offsets of 32 bits are sure to hold, in bytes. Doors admit far smaller ones.
 const BODY_BYTES_MAX: usize = 256 << 20;
 
-/// How large the live head may grow, and over how many locks it is spread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LiveConfig {
-    /// Shards per tenant, at least 1; spans of one trace share a shard. Twice the writing threads are plenty: each shard has
-    /// a growing chunk and its tables, and inserts slow down once those of all shards leave the processor's caches.
-    pub shards: usize,
-    /// Heap bytes from which [`Live::is_full`] is true.
-    pub bytes_max: usize,
-}
-
 /// Spans in memory, searchable as soon as [`Live::insert`] returns.
 #[derive(Debug)]
 pub struct Live {
-    config: LiveConfig,
+    /// Shards per tenant.
+    shards: usize,
     growth: Growth,
     heads: RwLock<BTreeMap<Tenant, Arc<Head>>>,
     figures: Figures,
@@ -86,15 +79,16 @@ struct Figures {
 }
 
 impl Live {
-    /// An empty live head.
-    pub fn new(config: LiveConfig) -> Self {
-        Self::with_chunk_bits(config, CHUNK_BITS)
+    /// An empty live head of that many shards per tenant; spans of one trace share a shard. Twice the writing threads are
+    /// plenty: each shard has a growing chunk and its tables, and inserts slow down once those of all shards leave the
+    /// processor's caches.
+    pub fn new(shards: usize) -> Self {
+        Self::with_chunk_bits(shards, CHUNK_BITS)
     }
 
-    fn with_chunk_bits(config: LiveConfig, chunk_bits: u32) -> Self {
-        let config = LiveConfig { shards: config.shards.max(1), ..config };
+    fn with_chunk_bits(shards: usize, chunk_bits: u32) -> Self {
         let growth = Growth { chunk_bits, hashes: RandomState::default() };
-        Self { config, growth, heads: RwLock::default(), figures: Figures::default() }
+        Self { shards: shards.max(1), growth, heads: RwLock::default(), figures: Figures::default() }
     }
 
     /// Makes all kept spans of the batch visible. May be called from many threads.
@@ -127,11 +121,6 @@ impl Live {
         self.figures.trace_count.load(Ordering::Relaxed)
     }
 
-    /// Whether [`Live::bytes`] has reached its bound.
-    pub fn is_full(&self) -> bool {
-        self.bytes() >= self.config.bytes_max
-    }
-
     fn head(&self, tenant: &Tenant) -> Option<Arc<Head>> {
         read(&self.heads).get(tenant).cloned()
     }
@@ -142,7 +131,7 @@ impl Live {
             return head;
         }
         let make = || {
-            let shards: Box<[RwLock<Shard>]> = (0..self.config.shards).map(|_| RwLock::default()).collect();
+            let shards: Box<[RwLock<Shard>]> = (0..self.shards).map(|_| RwLock::default()).collect();
             self.figures.bytes.fetch_add((size_of::<Head>() + size_of_val(&*shards)) as isize, Ordering::Relaxed);
             Arc::new(Head { tenant: tenant.clone(), shards })
         };

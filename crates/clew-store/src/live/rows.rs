@@ -103,7 +103,7 @@ struct Shared<T> {
 }
 
 /// What an [`super::chunk::Origin`] can be read as.
-trait FromOrigin: PartialEq {
+pub(super) trait FromOrigin: PartialEq {
     fn read(chunk: &Chunk, origin: u32) -> Self;
 }
 
@@ -198,7 +198,7 @@ fn value(cell: Cell<'_>) -> Value {
     }
 }
 
-fn events(chunk: &Chunk, extra: Extra) -> Vec<Event> {
+pub(super) fn events(chunk: &Chunk, extra: Extra) -> Vec<Event> {
     let rows = chunk.events[extra.events_from as usize..extra.events_to as usize].iter();
     let event = |row: &super::chunk::EventRow| Event {
         time_unix_nanos: row.time_unix_nanos,
@@ -209,7 +209,7 @@ fn events(chunk: &Chunk, extra: Extra) -> Vec<Event> {
     rows.map(event).collect()
 }
 
-fn links(chunk: &Chunk, extra: Extra) -> Vec<Link> {
+pub(super) fn links(chunk: &Chunk, extra: Extra) -> Vec<Link> {
     let rows = chunk.links[extra.links_from as usize..extra.links_to as usize].iter();
     let link = |row: &super::chunk::LinkRow| Link {
         trace_id: row.trace_id,

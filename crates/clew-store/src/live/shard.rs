@@ -37,6 +37,8 @@ pub(super) struct Shard {
     frozen_bytes: usize,
     /// Heap bytes when last told.
     told_bytes: usize,
+    /// Ordinal of the trace of the last span, which the next one is often of, too.
+    last_trace: u32,
 }
 
 /// What is known of a trace without looking at its rows.
@@ -141,6 +143,17 @@ impl Shard {
         self.active.as_ref().map(|active| Err(active.chunk()))
     }
 
+    /// How many chunks there are, the growing one included.
+    pub(super) fn chunk_count(&self) -> u32 {
+        self.frozen.len() as u32 + u32::from(self.active.is_some())
+    }
+
+    /// The chunk of that number, for whoever holds the lock.
+    pub(super) fn chunk_ref(&self, number: u32) -> Option<&Chunk> {
+        let full = self.frozen.get(number as usize).map(AsRef::as_ref);
+        full.or_else(|| self.active.as_ref().map(|active| active.chunk()))
+    }
+
     /// Sees to it that there is a growing chunk with room for a row.
     #[inline]
     fn make_room(&mut self, growth: &Growth) {
@@ -165,8 +178,14 @@ impl Shard {
             is_odd: span.notes.contains(Notes::ODD_TIME),
         };
         let traces = &mut self.traces;
-        let found = self.index.find(hash, |ordinal| traces[*ordinal as usize].id == span.trace_id);
-        let Some(ordinal) = found.copied() else {
+        let is_last = traces.get(self.last_trace as usize).is_some_and(|trace| trace.id == span.trace_id);
+        let found = if is_last {
+            Some(self.last_trace)
+        } else {
+            self.index.find(hash, |ordinal| traces[*ordinal as usize].id == span.trace_id).copied()
+        };
+        self.last_trace = found.unwrap_or(traces.len() as u32);
+        let Some(ordinal) = found else {
             let ordinal = traces.len() as u32;
             traces.push(Trace { id: span.trace_id, extent, last_row: NONE, first_chunk: chunk });
             self.index.insert_unique(hash, ordinal, |ordinal| growth.trace_hash(traces[*ordinal as usize].id));

@@ -40,6 +40,8 @@ pub enum Event {
     },
     /// The log was quiet for a while.
     Idle,
+    /// What was taken so far is to be sealed: the next group begins a new segment, and a new generation.
+    Cut,
     /// No more offers are to be taken; what waits is to be committed.
     Stop,
     /// Nothing more will be written: the room behind the last frame goes back to the disk.
@@ -89,6 +91,12 @@ pub enum Effect {
     Trim {
         /// The length that is left.
         length: u64,
+    },
+    /// Everything before this position belongs to what is sealed next, everything after it does not. Comes once for each
+    /// [`Event::Cut`], unless the log has failed.
+    Cut {
+        /// The end of the last frame.
+        position: u64,
     },
     /// Make a batch visible, then answer that it is stored, then tell the machine.
     Insert {
@@ -140,6 +148,7 @@ pub struct Machine {
     end: u64,
     sequence: u64,
     marker_due: bool,
+    cuts_due: u32,
     step: Step,
     waiting: VecDeque<Waiting>,
     group: Vec<Waiting>,
@@ -192,6 +201,7 @@ impl Machine {
             end: resume.end,
             sequence: resume.sequence,
             marker_due: false,
+            cuts_due: 0,
             step: Step::None,
             waiting: VecDeque::new(),
             group: Vec::new(),
@@ -214,6 +224,10 @@ impl Machine {
                 self.commit(&mut effects);
             }
             Event::Idle => self.mark(&mut effects),
+            Event::Cut => {
+                self.cuts_due += 1;
+                self.cut(&mut effects);
+            }
             Event::Close => self.trim(&mut effects),
             Event::Done => self.done(&mut effects),
             Event::Failed(failure) => self.failed(failure, now_nanos, &mut effects),
@@ -304,6 +318,25 @@ impl Machine {
         self.write(segment, bytes, effects);
     }
 
+    /// Ends the segment, as soon as nothing is under way and a marker calls its frames synced: what the next segment's
+    /// name says of them comes only when there is a next batch.
+    fn cut(&mut self, effects: &mut Vec<Effect>) {
+        if matches!(self.status, Status::Failed(_)) {
+            self.cuts_due = 0;
+        }
+        if self.cuts_due == 0 || self.step != Step::None {
+            return;
+        }
+        if self.marker_due && self.waiting.is_empty() {
+            return self.mark(effects);
+        }
+        self.segment = None;
+        self.marker_due = false;
+        for _ in 0..std::mem::take(&mut self.cuts_due) {
+            effects.push(Effect::Cut { position: self.end });
+        }
+    }
+
     fn trim(&mut self, effects: &mut Vec<Effect>) {
         if self.step != Step::None || matches!(self.status, Status::Failed(_)) {
             return;
@@ -343,6 +376,7 @@ impl Machine {
                     self.inserting.insert(ticket, (batch.body_hash, batch.received_unix_nanos));
                     effects.push(Effect::Insert { ticket });
                 }
+                self.cut(effects);
                 self.commit(effects);
             }
         }
@@ -356,6 +390,9 @@ impl Machine {
                 self.status = Status::DiskFull;
                 self.retry_at_nanos = now_nanos.saturating_add(self.disk_full_pause_nanos);
                 self.refuse_all(RefuseReason::DiskFull, effects);
+                // The marker can wait: what is sealed needs none, and sealing is what makes room.
+                self.marker_due &= self.cuts_due == 0;
+                self.cut(effects);
             }
             (Step::Syncing, Failure::Full) => self.poison("the disk was full at a sync".to_owned(), effects),
             (_, Failure::Broken(what)) => self.poison(what, effects),

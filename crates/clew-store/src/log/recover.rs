@@ -56,6 +56,11 @@ impl Damage {
         }
     }
 
+    /// Where it begins in the log.
+    pub fn position(&self) -> Option<u64> {
+        Some(segment_first(&self.segment)?.saturating_add(self.offset))
+    }
+
     /// The name of the file that its bytes are copied to.
     pub(crate) fn aside_name(&self) -> String {
         format!("{}-{}.bin", self.segment.trim_end_matches(".seg"), self.offset)
@@ -82,6 +87,8 @@ pub struct Replayed {
     pub segment: String,
     /// Offset of its frame in that file.
     pub offset: u64,
+    /// Position of its frame in the log.
+    pub position: u64,
     /// Its header.
     pub header: BatchHeader,
     /// Its stored body.
@@ -146,17 +153,22 @@ const FAILED_PIECES_MAX: usize = 16;
 /// any segment holds.
 const HIDDEN_SEQUENCES: u64 = 1 << 40;
 
-/// Reads the log and gives each batch to `sink` in order; copies damaged bytes aside and cuts a torn tail. Requests
-/// received since `repeats_since_unix_nanos` are remembered. May be interrupted and begun again at any point.
+/// Reads the log from a position on, before which everything is sealed, and gives each batch to `sink` in order; copies damaged
+/// bytes aside and cuts a torn tail. Requests received since `repeats_since_unix_nanos` are remembered. May be interrupted and
+/// begun again at any point.
 pub fn recover(
     data_dir: &Path,
     disk: &dyn Disk,
+    from: u64,
     repeats_since_unix_nanos: u64,
     sink: &mut dyn FnMut(Replayed),
 ) -> Result<Recovered, OpenError> {
-    let files = segment_files(data_dir, disk)?;
+    // A cut is a boundary of segments, so what begins before it is sealed to its end.
+    let files: Vec<SegmentFile> =
+        segment_files(data_dir, disk)?.into_iter().filter(|file| file.first >= from).collect();
     let mut recovered = Recovered { segments: files.len() as u64, ..Recovered::default() };
-    recovered.damage.extend(missing_start(&files));
+    recovered.resume.end = from;
+    recovered.damage.extend(missing_start(&files, from));
     // Batches of the segment before may still be on their way; the memory of the one before that is used again.
     let (mut spare, mut last) = (Bytes::new(), Bytes::new());
     for file in &files {
@@ -172,7 +184,8 @@ pub fn recover(
                     if header.received_unix_nanos >= repeats_since_unix_nanos {
                         recovered.resume.stored.push((header.body_hash, header.received_unix_nanos));
                     }
-                    sink(Replayed { segment: file.name.clone(), offset, header: *header, stored });
+                    let (segment, position) = (file.name.clone(), file.first + offset);
+                    sink(Replayed { segment, offset, position, header: *header, stored });
                 }
                 Found::Filler { .. } => {}
                 Found::Damaged { range, held, error } => {
@@ -215,10 +228,10 @@ pub(crate) fn segment_files(data_dir: &Path, disk: &dyn Disk) -> Result<Vec<Segm
     Ok(files)
 }
 
-/// The log begins at position 0; whatever is before its first segment is missing.
-pub(crate) fn missing_start(files: &[SegmentFile]) -> Option<Damage> {
-    let first = files.first().filter(|file| file.first > 0)?;
-    Some(Damage::new(&segment_name(0), 0, first.first, None, "the file is missing".to_owned()))
+/// The log begins where the blocks end; whatever is between that and its first segment is missing.
+pub(crate) fn missing_start(files: &[SegmentFile], from: u64) -> Option<Damage> {
+    let first = files.first().filter(|file| file.first > from)?;
+    Some(Damage::new(&segment_name(from), 0, first.first - from, None, "the file is missing".to_owned()))
 }
 
 /// The bytes of a segment, as far as they belong to the log and the disk gives them. Uses the memory of `spare` again if
@@ -243,7 +256,7 @@ pub(crate) fn read_segment(data_dir: &Path, disk: &dyn Disk, file: &SegmentFile,
 }
 
 /// Reads what can be read, and says what cannot.
-fn read_pieces(path: &Path, disk: &dyn Disk, length: usize) -> (Vec<u8>, Vec<(Range<u64>, String)>) {
+pub(crate) fn read_pieces(path: &Path, disk: &dyn Disk, length: usize) -> (Vec<u8>, Vec<(Range<u64>, String)>) {
     let mut bytes = Vec::new();
     let mut unreadable: Vec<(Range<u64>, String)> = Vec::new();
     while bytes.len() < length {
@@ -305,6 +318,11 @@ pub(crate) fn set_aside(data_dir: &Path, disk: &dyn Disk, damage: &Damage, bytes
     let end = bytes.len().min((damage.offset + damage.length) as usize);
     let worth_keeping = |damaged: &&[u8]| damaged.iter().any(|byte| *byte != 0);
     let Some(damaged) = bytes.get(damage.offset as usize..end).filter(worth_keeping) else { return Ok(()) };
+    keep_aside(data_dir, disk, damage, damaged)
+}
+
+/// Puts bytes that belong to a damaged place into the folder `aside`, once.
+pub(crate) fn keep_aside(data_dir: &Path, disk: &dyn Disk, damage: &Damage, damaged: &[u8]) -> std::io::Result<()> {
     let (folder, name) = (data_dir.join(ASIDE_FOLDER), damage.aside_name());
     let length = damaged.len() as u64;
     if disk.list(&folder)?.iter().any(|entry| entry.name == name && entry.length == length) {
@@ -312,6 +330,20 @@ pub(crate) fn set_aside(data_dir: &Path, disk: &dyn Disk, damage: &Damage, bytes
     }
     put_file(disk, &folder, &name, length, &[(0, damaged)])?;
     Ok(())
+}
+
+/// Moves a damaged file to the folder `aside`, where nothing is ever removed; that needs no room. A name that is taken gets
+/// a number.
+pub(crate) fn move_aside(data_dir: &Path, disk: &dyn Disk, path: &Path, name: &str) -> std::io::Result<()> {
+    let aside = data_dir.join(ASIDE_FOLDER);
+    let taken = disk.list(&aside)?;
+    let is_free = |name: &String| !taken.iter().any(|entry| entry.name == *name && entry.length > 0);
+    let mut names = (0_u64..).map(|copy| if copy == 0 { name.to_owned() } else { format!("{copy}-{name}") });
+    let Some(free) = names.find(is_free) else { return Ok(()) };
+    // Makes the folder, should it not be there.
+    disk.create(&aside.join(&free), 0)?;
+    disk.rename(path, &aside.join(&free))?;
+    disk.sync_folder(&aside)
 }
 
 /// Makes the end of the log durable and cuts what is behind it: a torn tail, and room that nobody will use.

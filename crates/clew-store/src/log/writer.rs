@@ -31,7 +31,7 @@ impl Writer {
             }
             Effect::Sync => self.current()?.sync_data().map_err(|error| failure(&error)),
             Effect::Trim { length } => self.current()?.set_length(*length).map_err(|error| failure(&error)),
-            Effect::Insert { .. } | Effect::Reply { .. } => Ok(()),
+            Effect::Cut { .. } | Effect::Insert { .. } | Effect::Reply { .. } => Ok(()),
         }
     }
 

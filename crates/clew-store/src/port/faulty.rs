@@ -1,12 +1,13 @@
 //! A disk that fails and crashes on demand.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::memory::{Fate, MemoryFile};
-use super::{Disk, DiskFile, Entry, MemoryDisk};
+use super::{Disk, DiskFile, Entry, MemoryDisk, Space};
 
 /// Something that was asked of the disk and changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Effect {
     SetLength,
     /// A file was renamed.
     Rename,
+    /// A file was removed.
+    Remove,
     /// A folder was synced.
     SyncFolder,
 }
@@ -58,7 +61,7 @@ pub enum Kept {
 pub struct Crash {
     /// What is left of bytes that were not synced.
     pub bytes: Kept,
-    /// Whether names that were not synced are left.
+    /// Whether names that were not synced are left, and removed ones gone.
     pub names: bool,
 }
 
@@ -75,6 +78,8 @@ struct Script {
     effects: Vec<Effect>,
     faults: Vec<(usize, Fault)>,
     unreadable: Vec<(PathBuf, Range<u64>)>,
+    copied: BTreeSet<usize>,
+    copies: Vec<(usize, MemoryDisk)>,
     full: bool,
     held: bool,
     dead: bool,
@@ -97,12 +102,30 @@ impl FaultyDisk {
         self.fail_at(next, fault);
     }
 
+    /// Keeps a copy of the disk as it is before the effect of that number; see [`FaultyDisk::take_copies`].
+    pub fn copy_at(&self, effect: usize) {
+        self.script().copied.insert(effect);
+    }
+
+    /// The copies that were kept, with the numbers of their effects. [`FaultyDisk::restart`] makes of each what a crash at
+    /// that effect leaves, while the disk itself went on.
+    pub fn take_copies(&self) -> Vec<(usize, Self)> {
+        let copies = std::mem::take(&mut self.script().copies);
+        copies.into_iter().map(|(effect, disk)| (effect, Self::new(disk))).collect()
+    }
+
     /// Lets each read of a file that touches the range fail.
     pub fn set_unreadable(&self, path: &Path, range: Range<u64>) {
         self.script().unreadable.push((path.to_owned(), range));
     }
 
-    /// Whether there is room: while there is none, each create and each extension fails as on a full disk.
+    /// Flips one bit of a file, synced or not.
+    pub fn flip_bit(&self, path: &Path, offset: usize, bit: u8) {
+        self.disk.flip_bit(path, offset, bit);
+    }
+
+    /// Whether there is no room: while there is none, each create fails as on a full disk. For a disk that fills up by and
+    /// by, see [`MemoryDisk::set_capacity`].
     pub fn set_full(&self, full: bool) {
         self.script().full = full;
     }
@@ -153,6 +176,9 @@ impl FaultyDisk {
         }
         let number = script.effects.len();
         let grows = matches!(effect, Effect::Create);
+        if script.copied.contains(&number) {
+            script.copies.push((number, self.disk.fork()));
+        }
         script.effects.push(effect);
         if let Some(&(_, fault)) = script.faults.iter().find(|(at, _)| *at == number) {
             script.dead |= fault == Fault::Crash;
@@ -200,9 +226,19 @@ impl Disk for FaultyDisk {
         self.disk.rename(from, to)
     }
 
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.enter(Effect::Remove)?;
+        Disk::remove(&self.disk, path)
+    }
+
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         self.enter(Effect::SyncFolder)?;
         self.disk.sync_folder(folder)
+    }
+
+    fn space(&self, folder: &Path) -> io::Result<Space> {
+        let space = self.disk.space(folder)?;
+        Ok(if self.script().full { Space { available_bytes: 0, ..space } } else { space })
     }
 
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Send + Sync>> {

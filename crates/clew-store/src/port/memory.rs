@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Disk, DiskFile, Entry};
+use super::{Disk, DiskFile, Entry, Space};
 
-/// A disk in memory. Clones share it. Bytes and names are pending until they are synced; [`MemoryDisk::crash`] decides
-/// what becomes of pending ones.
+/// A disk in memory. Clones share it. Bytes and names, removed ones too, are pending until they are synced;
+/// [`MemoryDisk::crash`] decides what becomes of pending ones.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryDisk {
     state: Arc<Mutex<State>>,
@@ -22,7 +22,12 @@ struct State {
     durable_names: BTreeMap<PathBuf, usize>,
     locks: BTreeSet<PathBuf>,
     boots: u64,
+    /// How many bytes all files together may have.
+    capacity: Option<u64>,
 }
+
+/// How large a disk without a capacity says that it is.
+const UNBOUNDED_BYTES: u64 = 1 << 50;
 
 /// A file: what is durable, and what was done since.
 #[derive(Debug, Default, Clone)]
@@ -55,6 +60,11 @@ impl MemoryDisk {
     /// An empty disk.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Bounds what all files together may have, in bytes; `None` lifts the bound. What is there already stays.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.state().capacity = bytes;
     }
 
     /// Forgets whatever was not synced, and all locks, as a power cut would.
@@ -91,6 +101,7 @@ impl MemoryDisk {
             durable_names: state.durable_names.clone(),
             locks: state.locks.clone(),
             boots: state.boots,
+            capacity: state.capacity,
         };
         Self { state: Arc::new(Mutex::new(copy)) }
     }
@@ -108,8 +119,8 @@ impl MemoryDisk {
         }
     }
 
-    /// Removes a file, as an operator might.
-    pub fn remove(&self, path: &Path) {
+    /// Loses a file for good, as an operator might.
+    pub fn lose(&self, path: &Path) {
         let mut state = self.state();
         state.names.remove(path);
         state.durable_names.remove(path);
@@ -121,6 +132,25 @@ impl MemoryDisk {
 }
 
 impl Change {
+    /// What can be done of it when the file, now of `length` bytes, can have no more than `longest`.
+    fn fitting(self, longest: u64, length: u64) -> (Option<Self>, io::Result<()>) {
+        let end = match &self {
+            Self::Write { offset, bytes } => *offset as u64 + bytes.len() as u64,
+            Self::Length(end) => *end as u64,
+        };
+        if end <= longest.max(length) {
+            return (Some(self), Ok(()));
+        }
+        let part = match self {
+            Self::Write { offset, mut bytes } if longest > offset as u64 => {
+                bytes.truncate((longest - offset as u64) as usize);
+                Some(Self::Write { offset, bytes })
+            }
+            Self::Write { .. } | Self::Length(_) => None,
+        };
+        (part, Err(io::Error::new(io::ErrorKind::StorageFull, "no space left on device")))
+    }
+
     fn apply(self, bytes: &mut Vec<u8>, fate: &Fate) {
         match (self, fate) {
             (_, Fate::Lost) => {}
@@ -150,6 +180,29 @@ impl Change {
 impl State {
     fn find(&self, path: &Path) -> io::Result<usize> {
         self.names.get(path).copied().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such file"))
+    }
+
+    fn space(&self) -> Space {
+        let total_bytes = self.capacity.unwrap_or(UNBOUNDED_BYTES);
+        let named: BTreeSet<usize> = self.names.values().copied().collect();
+        let used: u64 = named.into_iter().map(|file| self.files[file].bytes.len() as u64).sum();
+        Space { total_bytes, available_bytes: total_bytes.saturating_sub(used) }
+    }
+
+    /// The longest that a file can become.
+    fn longest(&self, file: usize) -> u64 {
+        let available = if self.capacity.is_some() { self.space().available_bytes } else { u64::MAX };
+        available.saturating_add(self.files[file].bytes.len() as u64)
+    }
+
+    /// Frees the memory of files that no name can bring back.
+    fn forget_unnamed(&mut self) {
+        let named: BTreeSet<usize> = self.names.values().chain(self.durable_names.values()).copied().collect();
+        for (index, file) in self.files.iter_mut().enumerate() {
+            if !named.contains(&index) {
+                *file = Content::default();
+            }
+        }
     }
 }
 
@@ -189,13 +242,23 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.state().names.remove(path);
+        Ok(())
+    }
+
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state();
         let State { names, durable_names, .. } = &mut *state;
         durable_names.retain(|path, _| path.parent() != Some(folder));
         let inside = names.iter().filter(|(path, _)| path.parent() == Some(folder));
         durable_names.extend(inside.map(|(path, file)| (path.clone(), *file)));
+        state.forget_unnamed();
         Ok(())
+    }
+
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        Ok(self.state().space())
     }
 
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Send + Sync>> {
@@ -254,15 +317,19 @@ impl MemoryFile {
         self.disk.state().files[self.file].pending.clear();
     }
 
+    /// What a full disk takes of a change goes into the file; the rest is the error.
     fn change(&self, change: Change) -> io::Result<()> {
         let mut state = self.disk.state();
         if state.boots != self.boot {
             return Err(io::Error::other("the file was open before the crash"));
         }
+        let (change, result) = change.fitting(state.longest(self.file), state.files[self.file].bytes.len() as u64);
         let file = &mut state.files[self.file];
-        change.clone().apply(&mut file.bytes, &Fate::Kept);
-        file.pending.push(change);
-        Ok(())
+        if let Some(change) = change {
+            change.clone().apply(&mut file.bytes, &Fate::Kept);
+            file.pending.push(change);
+        }
+        result
     }
 }
 

@@ -32,7 +32,16 @@ pub struct Entry {
     pub length: u64,
 }
 
-/// A local disk: blocking, and used at coarse grain (whole groups, whole segments).
+/// How much room there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes of the file system.
+    pub total_bytes: u64,
+    /// Bytes of it that this process may still fill.
+    pub available_bytes: u64,
+}
+
+/// A local disk: blocking, and used at coarse grain (whole groups, segments, blocks).
 ///
 /// Nothing is durable until the method that says so has returned. A crash may undo, tear or keep whatever was not
 /// made durable, in any combination.
@@ -51,8 +60,8 @@ pub trait Disk: Send + Sync {
         Ok(bytes)
     }
 
-    /// A new file of `length` zeros, its blocks reserved, in place of any file of that name; missing folders are made.
-    /// `StorageFull` when the blocks cannot be had. Durability: the bytes by [`DiskFile::sync_data`], the name by
+    /// A new file of `length` zeros, its blocks reserved, in place of any file of that name; missing folders are made. A
+    /// file that is written as a stream begins with a length of 0 and grows with its writes. `StorageFull` when the blocks cannot be had. Durability: the bytes by [`DiskFile::sync_data`], the name by
     /// [`Disk::sync_folder`].
     fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>>;
 
@@ -63,8 +72,16 @@ pub trait Disk: Send + Sync {
     /// [`Disk::sync_folder`].
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Makes the names in a folder durable: files made, replaced and renamed there before, and the folder itself.
+    /// Removes a file and frees its room. One that is not there is `Ok`, so that a sweep that was interrupted can be begun
+    /// again. Durability: by [`Disk::sync_folder`]; until then a crash may bring the file back, whole as it was synced.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a folder durable: files made, replaced, renamed and removed there before, and the folder itself.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// The room of the file system that holds a folder; of one that does not exist yet, of the nearest folder above it.
+    /// Others share the room, so that there may be less a moment later.
+    fn space(&self, folder: &Path) -> io::Result<Space>;
 
     /// Locks a file for this process until the guard is dropped or the process dies, and writes `holder` into it
     /// if there is room. A lock held by another is `WouldBlock`; its holder's text can be read from the file.
@@ -73,15 +90,15 @@ pub trait Disk: Send + Sync {
 
 /// A file open for writing.
 pub trait DiskFile: Send {
-    /// Writes all bytes at an offset. After an error any part of them may have been written. Durability: by
-    /// [`DiskFile::sync_data`].
+    /// Writes all bytes at an offset; beyond the end the file grows. `StorageFull` when the room for that cannot be had. After
+    /// an error any part of the bytes may have been written. Durability: by [`DiskFile::sync_data`].
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes the bytes and the length durable. After an error nobody knows what is durable, and a later success says
     /// nothing about the bytes written before: the caller must not write to this file again.
     fn sync_data(&mut self) -> io::Result<()>;
 
-    /// Cuts the file, or extends it with zeros. Durability: by [`DiskFile::sync_data`].
+    /// Cuts the file, or extends it with zeros; `StorageFull` as in [`DiskFile::write_at`]. Durability: by [`DiskFile::sync_data`].
     fn set_length(&mut self, length: u64) -> io::Result<()>;
 }
 

@@ -6,10 +6,10 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, statvfs};
 use rustix::io::Errno;
 
-use super::{Disk, DiskFile, Entry};
+use super::{Disk, DiskFile, Entry, Space};
 
 /// The machine's disk.
 #[derive(Debug, Clone, Default)]
@@ -70,8 +70,24 @@ impl Disk for RealDisk {
         fs::rename(from, to)
     }
 
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
+    }
+
+    fn space(&self, folder: &Path) -> io::Result<Space> {
+        let existing = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+        let figures = statvfs(existing)?;
+        Ok(Space {
+            total_bytes: figures.f_blocks.saturating_mul(figures.f_frsize),
+            available_bytes: figures.f_bavail.saturating_mul(figures.f_frsize),
+        })
     }
 
     fn lock(&self, path: &Path, holder: &str) -> io::Result<Box<dyn Send + Sync>> {

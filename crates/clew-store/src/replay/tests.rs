@@ -1,5 +1,5 @@
 use super::*;
-use crate::live::LiveConfig;
+use crate::live::Live;
 use crate::log::frame::{self, BatchHeader, Place, SHARED_BYTES};
 use crate::testing;
 
@@ -10,12 +10,12 @@ fn replayed(number: u64) -> Replayed {
     let header_bytes = bytes.len() - batch.stored.len();
     assert!(header_bytes > SHARED_BYTES);
     let header = BatchHeader::read(&bytes[..header_bytes]).unwrap();
-    Replayed { segment: format!("segment {number}"), offset: 32, header, stored: batch.stored }
+    Replayed { segment: format!("segment {number}"), offset: 32, position: 32, header, stored: batch.stored }
 }
 
 #[test]
 fn l6_a_batch_that_makes_a_thread_panic_is_damage_and_takes_no_other_with_it() {
-    let live = Live::new(LiveConfig { shards: 2, bytes_max: usize::MAX });
+    let generation = Arc::new(Generation::new(Live::new(2), 0));
     let (sender, batches) = crossbeam_channel::unbounded();
     for number in 1..=3 {
         let mut replayed = replayed(number);
@@ -27,10 +27,12 @@ fn l6_a_batch_that_makes_a_thread_panic_is_damage_and_takes_no_other_with_it() {
     }
     drop(sender);
     let unreadable = Mutex::new(Vec::new());
-    insert(&live, &batches, &unreadable);
+    insert(&[Arc::clone(&generation)], &batches, &unreadable);
     let unreadable = unreadable.into_inner().unwrap();
-    assert_eq!((live.span_count(), unreadable.len()), (6, 1));
-    let Unreadable { damage, body_hash, span_count } = &unreadable[0];
+    assert_eq!((generation.live.span_count(), unreadable.len()), (6, 1));
+    let Unreadable { damage, body_hash, span_count, .. } = &unreadable[0];
     assert_eq!((damage.segment.as_str(), *body_hash, *span_count), ("segment 2", 2, 3));
     assert!(damage.what.contains("failed"), "{damage}");
+    generation.cut(100);
+    assert!(generation.is_complete(), "what is damaged is told, and the rest can be sealed");
 }

@@ -25,6 +25,10 @@ fn open(disk: &FaultyDisk) -> Store {
     open_on(disk, config()).unwrap()
 }
 
+fn check_disk(disk: &FaultyDisk, repair: bool) -> Result<check::CheckReport, check::CheckError> {
+    check("/data".as_ref(), &(Arc::new(disk.clone()) as Arc<dyn Disk>), repair)
+}
+
 fn disk() -> FaultyDisk {
     FaultyDisk::new(MemoryDisk::new())
 }
@@ -319,13 +323,13 @@ fn l6_damage_is_reported_once_each_start_set_aside_and_repaired() {
         assert!(rows(&store, 1).incomplete.is_none(), "another tenant's");
         let other = store.spans().rows(&Tenant::new("other").unwrap(), &[], &|| false).unwrap();
         assert_eq!(other.incomplete.unwrap().reason, "corruption");
-        assert!(matches!(check("/data".as_ref(), &disk, true), Err(check::CheckError::Open(OpenError::Locked { .. }))));
+        assert!(matches!(check_disk(&disk, true), Err(check::CheckError::Open(OpenError::Locked { .. }))));
     }
-    let damage = check("/data".as_ref(), &disk, true).unwrap();
+    let damage = check_disk(&disk, true).unwrap();
     assert_eq!((damage.is_clean(), damage.repaired_segments), (false, 1));
     let aside = disk.list("/data/aside".as_ref()).unwrap();
     assert_eq!((aside.len(), aside[0].length as usize), (1, length - 2), "{aside:?}");
-    assert!(check("/data".as_ref(), &disk, false).unwrap().is_clean());
+    assert!(check_disk(&disk, false).unwrap().is_clean());
     let store = open(&disk);
     assert!(names(&store).is_empty());
     assert_eq!(store.figures().replay_batches, FILL - 1);
@@ -339,14 +343,14 @@ fn l6_missing_segments_are_damage_and_can_be_acknowledged() {
     let names_of = |disk: &FaultyDisk| disk.list("/data/log".as_ref()).unwrap();
     let files = names_of(&disk);
     for lost in [&files[0].name, &files[2].name] {
-        disk.memory().remove(&Path::new("/data/log").join(lost));
+        disk.memory().lose(&Path::new("/data/log").join(lost));
     }
     let store = open(&disk);
     assert_eq!(store.figures().corrupt_ranges, 2, "{:?}", store.health());
     let (left, replayed) = (all_spans(&*store.spans()), store.figures().replay_batches);
     assert!(rows(&store, 1).incomplete.is_some(), "nobody knows whose they were");
     drop(store);
-    assert_eq!(check("/data".as_ref(), &disk, true).unwrap().repaired_segments, 2);
+    assert_eq!(check_disk(&disk, true).unwrap().repaired_segments, 2);
     let store = open(&disk);
     assert!(store.health().is_empty(), "{:?}", store.health());
     assert_eq!((all_spans(&*store.spans()), store.figures().replay_batches), (left, replayed));
@@ -363,7 +367,7 @@ fn l6_what_the_disk_cannot_read_is_damage_and_everything_else_is_read() {
         sick.set_unreadable(&path(index), range);
         let clean = FaultyDisk::new(sick.memory().clone());
         for number in 100..103 {
-            let report = check("/data".as_ref(), &sick, false).unwrap();
+            let report = check_disk(&sick, false).unwrap();
             assert!(!report.is_clean() && !report.segments[index].damage.is_empty(), "{report:?}");
             let store = open(&sick);
             let detail = &store.health()[0].detail;
@@ -378,7 +382,7 @@ fn l6_what_the_disk_cannot_read_is_damage_and_everything_else_is_read() {
         assert!(store.health().is_empty(), "{:?}", store.health());
         assert_eq!(store.figures().replay_batches, FILL + 3);
         drop(store);
-        assert!(check("/data".as_ref(), &sick, true).unwrap().repaired_segments > 0);
+        assert!(check_disk(&sick, true).unwrap().repaired_segments > 0);
         assert!(open(&clean).health().is_empty());
     }
 }
@@ -402,12 +406,12 @@ fn l6_repairs_of_neighbours_and_of_an_empty_segment_harm_no_other() {
     assert_eq!((files.len(), files[1].length), (3, 32), "{files:?}");
     let repaired = |disk: &FaultyDisk, batches| {
         assert_eq!(names(&open(disk))[0], HealthReason::CORRUPTION);
-        check("/data".as_ref(), disk, true).unwrap();
+        check_disk(disk, true).unwrap();
         let store = open(disk);
         assert_eq!((names(&store), store.figures().replay_batches), (vec![], batches));
     };
     let lost = FaultyDisk::new(disk.memory().fork());
-    lost.memory().remove(&paths[1]);
+    lost.memory().lose(&paths[1]);
     repaired(&lost, 2);
     // The last frame of the first segment, and the first of the last.
     for (index, offset) in [(0, files[0].length as usize - 1), (2, 100)] {
@@ -433,7 +437,7 @@ fn every_flipped_byte_of_a_small_log_is_reported_or_torn_and_never_a_wrong_span(
         let memory = disk.memory().fork();
         memory.flip_bit(&path, at, (at % 8) as u8);
         let found = FaultyDisk::new(memory);
-        let report = check("/data".as_ref(), &found, false).unwrap();
+        let report = check_disk(&found, false).unwrap();
         let store = open(&found);
         let figures = store.figures();
         assert!(figures.corrupt_ranges + figures.torn_bytes > 0, "byte {at}");
@@ -460,7 +464,7 @@ fn a_body_that_cannot_be_read_is_answered_and_does_not_stop_the_store() {
     let resent = Batch { span_count: 1, ..batch(1, 1) };
     assert_eq!(put(&store, resent), Outcome::Stored, "it was not known as stored");
     drop(store);
-    check("/data".as_ref(), &disk, true).unwrap();
+    check_disk(&disk, true).unwrap();
     assert!(open(&disk).health().is_empty());
 }
 
@@ -523,7 +527,7 @@ fn a_real_folder_is_locked_filled_and_found_again() {
     let sent = all_spans(&*store.spans());
     assert_eq!(sent.len(), 6000);
     assert_eq!(store.close(), Ok(()));
-    let report = check(&data_dir, &RealDisk::new(), false).unwrap();
+    let report = check(&data_dir, &(Arc::new(RealDisk::new()) as Arc<dyn Disk>), false).unwrap();
     assert_eq!(report.segments.iter().map(|segment| segment.spans).sum::<u64>(), 6000);
     let store = Store::open(config, Ports::real()).unwrap();
     assert_eq!(all_spans(&*store.spans()), sent);
@@ -538,3 +542,6 @@ fn live_agrees_with_the_wire() {
     assert_eq!(put(&store, batch), Outcome::Stored);
     assert_eq!(all_spans(&*store.spans()), kept);
 }
+
+mod blocks;
+mod rot;

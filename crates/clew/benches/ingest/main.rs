@@ -9,6 +9,8 @@
     reason = "a benchmark is an edge: it times, prints and starts processes"
 )]
 
+#[path = "../measure/mod.rs"]
+mod measure;
 mod parts;
 mod server;
 
@@ -34,7 +36,7 @@ fn main() -> anyhow::Result<()> {
 
 fn requests() -> Vec<Vec<u8>> {
     let mut workload = Workload::new(1);
-    let start_unix_nanos = parts::unix_nanos();
+    let start_unix_nanos = measure::cpu::unix_nanos();
     let request = |_| clew_wire::otlp::encode(&workload.next_request(REQUEST_SPANS, start_unix_nanos));
     (0..REQUESTS).map(request).collect()
 }

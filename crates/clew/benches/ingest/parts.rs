@@ -5,31 +5,23 @@ use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use bytes::Bytes;
 use clew_model::Tenant;
-use clew_store::live::{Live, LiveConfig};
+use clew_store::live::Live;
 use clew_store::{Batch, Encoding, Outcome, Ports, Protocol, Source, Store, StoreConfig, Tenants};
 use clew_wire::otlp::{self, AdmitOptions, Limits, ResourceView, ScopeView, SpanSink, SpanView};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message;
-use rustix::time::{ClockId, clock_gettime};
 
-/// Rounds of each measurement; the fastest counts, since noise only ever adds.
-const ROUNDS: usize = 5;
+use crate::measure::cpu::{ROUNDS, calibrate, fastest, fastest_of, process_cpu_nanos, thread_cpu_nanos, unix_nanos};
+
 /// Spans that the replay is measured on.
 const REPLAY_SPANS: usize = 1_000_000;
-
-/// Wall clock, unix nanoseconds.
-pub(crate) fn unix_nanos() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_nanos() as u64
-}
 
 /// Measures and prints each part; returns the calibration in nanoseconds a span.
 pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<f64> {
     let spans = requests.len() * request_spans;
-    let calibration = fastest(spans, || decode_owned(requests));
+    let calibration = calibrate(requests, spans);
     println!("{:<44}{:>10}{:>12}{:>10}", "part (one thread)", "ns/span", "spans/s", "ratio");
     let show = |part: &str, nanos: f64| {
         println!("{part:<44}{nanos:>10.0}{:>12.0}{:>9.2}x", 1e9 / nanos, calibration / nanos);
@@ -38,9 +30,9 @@ pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<
     show("walk: admit", fastest(spans, || admit_all(requests)));
     show("walk: every view to a sink", fastest(spans, || walk_all(requests)));
     let batches: Vec<Batch> = requests.iter().map(|request| batch(request.clone().into(), request_spans)).collect();
-    let mut live = Live::new(live_config());
+    let mut live = Live::new(live_shards());
     let head = fastest_of((0..ROUNDS).map(|_| {
-        live = Live::new(live_config());
+        live = Live::new(live_shards());
         let before = thread_cpu_nanos();
         for batch in &batches {
             live.insert(batch).expect("an admitted batch can be inserted");
@@ -55,14 +47,8 @@ pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<
     Ok(calibration)
 }
 
-fn live_config() -> LiveConfig {
-    LiveConfig { shards: StoreConfig::new(".").live_shards, bytes_max: usize::MAX / 2 }
-}
-
-fn decode_owned(requests: &[Vec<u8>]) {
-    for request in requests {
-        black_box(ExportTraceServiceRequest::decode(request.as_slice()).expect("our own request is valid"));
-    }
+fn live_shards() -> usize {
+    StoreConfig::new(".").live_shards
 }
 
 fn admit_all(requests: &[Vec<u8>]) {
@@ -175,31 +161,4 @@ fn sync_of_the_folder(folder: &Path) -> anyhow::Result<()> {
     let at = |share: usize| nanos[nanos.len() * share / 100] as f64 / 1e6;
     println!("{:<44}{:>10.2} ms p50{:>10.2} ms p99", "the folder's own fdatasync (128 KiB)", at(50), at(99));
     Ok(())
-}
-
-fn fastest(spans: usize, mut work: impl FnMut()) -> f64 {
-    fastest_of((0..ROUNDS).map(|_| {
-        let before = thread_cpu_nanos();
-        work();
-        (thread_cpu_nanos() - before) as f64 / spans as f64
-    }))
-}
-
-fn fastest_of(rounds: impl Iterator<Item = f64>) -> f64 {
-    rounds.fold(f64::INFINITY, f64::min)
-}
-
-/// CPU time of this thread so far.
-fn thread_cpu_nanos() -> u64 {
-    cpu_nanos(ClockId::ThreadCPUTime)
-}
-
-/// CPU time of all threads of this process so far.
-fn process_cpu_nanos() -> u64 {
-    cpu_nanos(ClockId::ProcessCPUTime)
-}
-
-fn cpu_nanos(clock: ClockId) -> u64 {
-    let time = clock_gettime(clock);
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

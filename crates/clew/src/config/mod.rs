@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub(crate) use layers::{Inputs, Origin};
 pub(crate) use show::{reference, resolved};
 pub(crate) use table::{Config, SETTINGS};
-pub(crate) use value::LogFormat;
+pub(crate) use value::{LogFormat, SpaceShare, show_bytes, show_millis};
 
 /// Something wrong with one key.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,7 +44,7 @@ pub(crate) fn reference() -> String {
 fn kind(setting: &Setting) -> String {
     let show = match setting.kind {
         kind if kind.starts_with("bytes") => show_bytes,
-        "duration" => show_millis,
+        kind if kind.ends_with("duration") => show_millis,
         _ => |number: u64| number.to_string(),
     };
     let bounds =
@@ -62,7 +62,7 @@ later ones win: defaults, then the file (`--config FILE` or `CLEW_CONFIG`), then
 unless it is named. Everything is checked before anything opens, and all mistakes are reported at once; an unknown key
 or `CLEW_*` variable is a mistake. `clew config` prints what results and where each value came from.
 
-Bytes are written `64KiB`, `16MiB`, `2GiB` or as a bare number; durations `250ms`, `5s`, `10m`, `1h`. In environment
+Bytes are written `64KiB`, `16MiB`, `2GiB` or as a bare number; durations `250ms`, `5s`, `10m`, `1h`, `7d`. In environment
 variables and flags, lists are separated by commas, and tokens are `token=tenant` pairs.
 
 ```toml

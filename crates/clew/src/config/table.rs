@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layers::{Inputs, Layers, Origin};
-use super::value::{AutoCount, ByteCount, LogFormat, MemoryShare, Raw, SettingType, Tokens};
+use super::value::{
+    AutoCount, ByteCount, LogFormat, MemoryShare, Raw, SettingType, SpaceShare, TenantBytes, TenantDurations, Tokens,
+};
 use super::{ConfigErrors, KeyError};
 
 /// One setting.
@@ -170,8 +172,9 @@ settings! {
     /// How long a request is known again when it is sent once more, so that it is acknowledged and not stored twice.
     "log.repeat_window" log_repeat_window: Duration = "10m" in 0..=24 * HOUR;
 
-    /// Memory for live spans. A full live head refuses with a retry hint. `auto` is the smaller of 512 MiB and a
-    /// quarter of the machine's memory or of the control group's limit.
+    /// Memory for live spans. From a quarter of it on they are sealed into a block, and at the latest from a half on;
+    /// should they fill it nevertheless, senders are refused with a retry hint. `auto` is the smaller of 256 MiB and an
+    /// eighth of the machine's memory or of the control group's limit.
     "live.bytes" live_bytes: MemoryShare = "auto" in 4 * MIB..=1024 * GIB;
 
     /// Over how many locks live spans are spread.
@@ -179,6 +182,32 @@ settings! {
 
     /// Threads that make synced spans visible; `auto` is one for each core, at most eight.
     "live.workers" live_workers: AutoCount = "auto" in 1..=256;
+
+    /// Seals are at least this far apart as long as memory allows it (a half of `live.bytes` does not wait).
+    "live.seal_apart" seal_apart: Duration = "15s" in 0..=HOUR;
+
+    /// Spans are sealed at the latest this long after they came.
+    "live.seal_age" seal_age: Duration = "2m" in SECOND..=24 * HOUR;
+
+    /// Memory for what questions need of blocks again and again: parts of sidecars, and where columns lie.
+    "blocks.cache_bytes" cache_bytes: ByteCount = "64MiB" in MIB..=64 * GIB;
+
+    /// How long spans are kept after they were received.
+    "retention.age" retention_age: Duration = "7d" in SECOND..=3650 * 24 * HOUR;
+
+    /// How much blocks may take: bytes, or a share of what the file system has for them (what they take and what is
+    /// free). The oldest go first. The rest is the room that the log, the next seals and others need.
+    "retention.size" retention_size: SpaceShare = "80%";
+
+    /// Tenants whose spans are kept for another time: `acme=3d,free=1d`.
+    "retention.tenants" retention_tenants: TenantDurations = "" in SECOND..=3650 * 24 * HOUR;
+
+    /// Tenants whose blocks may take so many bytes at most: `free=10GiB`. A tenant's own oldest spans go first.
+    "retention.tenant_bytes" retention_tenant_bytes: TenantBytes = "";
+
+    /// How long deleted traces may stay in files, so that a block is written anew once for many of them. They are out of
+    /// every answer at once.
+    "retention.purge_after" purge_after: Duration = "10m" in 0..=24 * HOUR;
 
     /// Time for a question, after which it fails.
     "query.timeout" query_timeout: Duration = "30s" in 10..=HOUR;

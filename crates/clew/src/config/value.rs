@@ -37,7 +37,7 @@ pub(crate) trait SettingType: Sized {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ByteCount(pub(crate) u64);
 
-/// A number of bytes, or `auto`: the smaller of 512 MiB and a quarter of the memory that this process may use.
+/// A number of bytes, or `auto`: the smaller of 256 MiB and an eighth of the memory that this process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MemoryShare(pub(crate) u64);
 
@@ -54,21 +54,38 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// How much of a file system may be used: so many bytes, or a share of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpaceShare {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many hundredths, 1 to 100.
+    Percent(u8),
+}
+
+/// A length of time for each tenant that is named.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct TenantDurations(pub(crate) BTreeMap<Tenant, Duration>);
+
+/// A number of bytes for each of some tenants.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct TenantBytes(pub(crate) BTreeMap<Tenant, u64>);
+
 /// Tokens and whose they are.
 pub(crate) type Tokens = BTreeMap<String, Tenant>;
 
-const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
-const TIMES: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const TIMES: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// `67108864` as `64MiB`.
 pub(crate) fn show_bytes(bytes: u64) -> String {
-    let (unit, size) = UNITS.iter().find(|(_, size)| bytes.is_multiple_of(*size) && bytes > 0).unwrap_or(&UNITS[3]);
+    let (unit, size) = UNITS.iter().find(|(_, size)| bytes.is_multiple_of(*size) && bytes > 0).unwrap_or(&UNITS[4]);
     format!("{}{unit}", bytes / size)
 }
 
 /// `90000` milliseconds as `90s`.
 pub(crate) fn show_millis(millis: u64) -> String {
-    let (unit, size) = TIMES.iter().find(|(_, size)| millis.is_multiple_of(*size) && millis > 0).unwrap_or(&TIMES[2]);
+    let (unit, size) = TIMES.iter().find(|(_, size)| millis.is_multiple_of(*size) && millis > 0).unwrap_or(&TIMES[3]);
     format!("{}{unit}", millis / size)
 }
 
@@ -81,18 +98,20 @@ pub(crate) fn read_bytes(text: &str) -> Result<u64, String> {
         "k" | "kib" => 1 << 10,
         "m" | "mib" => 1 << 20,
         "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
         "kb" => 1_000,
         "mb" => 1_000_000,
         "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
         _ => return Err(expected()),
     };
     let number: u64 = number.parse().map_err(|_| expected())?;
     number.checked_mul(size).ok_or_else(expected)
 }
 
-/// `5s`, `250ms`, `10m` or `1h` as milliseconds; a bare number has no unit and is refused, but for 0.
+/// `5s`, `250ms`, `10m`, `1h` or `7d` as milliseconds; a bare number has no unit and is refused, but for 0.
 pub(crate) fn read_millis(text: &str) -> Result<u64, String> {
-    let expected = || format!("`{text}` is not a duration such as 250ms, 5s, 10m or 1h");
+    let expected = || format!("`{text}` is not a duration such as 250ms, 5s, 10m, 1h or 7d");
     let (number, unit) = split_unit(text);
     let size = match unit {
         "ms" => 1,
@@ -243,7 +262,7 @@ impl SettingType for MemoryShare {
 
     fn read(raw: &Raw, bounds: Option<&RangeInclusive<u64>>) -> Result<Self, String> {
         if text(raw)? == "auto" {
-            return Ok(Self((memory::available_bytes() / 4).min(512 << 20)));
+            return Ok(Self((memory::available_bytes() / 8).min(256 << 20)));
         }
         ByteCount::read(raw, bounds).map(|bytes| Self(bytes.0))
     }
@@ -263,6 +282,84 @@ impl SettingType for Duration {
     fn show(&self) -> Option<String> {
         Some(format!("\"{}\"", show_millis(self.as_millis() as u64)))
     }
+}
+
+impl SettingType for SpaceShare {
+    const NAME: &'static str = "bytes or a share";
+
+    fn read(raw: &Raw, bounds: Option<&RangeInclusive<u64>>) -> Result<Self, String> {
+        let text = text(raw)?.trim();
+        if let Some(number) = text.strip_suffix('%') {
+            let percent = number.trim_end().parse().ok().filter(|percent| (1..=100).contains(percent));
+            let wrong = || format!("`{text}` is not a share of the file system from 1% to 100%, such as 80%");
+            return percent.map(Self::Percent).ok_or_else(wrong);
+        }
+        let wrong = |_| format!("`{text}` is neither a number of bytes, such as 200GiB, nor a share, such as 80%");
+        within(read_bytes(text).map_err(wrong)?, bounds, show_bytes).map(Self::Bytes)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(match self {
+            Self::Bytes(bytes) => format!("\"{}\"", show_bytes(*bytes)),
+            Self::Percent(percent) => format!("\"{percent}%\""),
+        })
+    }
+}
+
+impl SettingType for TenantDurations {
+    const NAME: &'static str = "list of tenant=duration";
+
+    fn read(raw: &Raw, bounds: Option<&RangeInclusive<u64>>) -> Result<Self, String> {
+        let length = |text: &str| within(read_millis(text)?, bounds, show_millis).map(Duration::from_millis);
+        tenant_values(raw, "a duration, such as acme=3d", length).map(Self)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(show_tenant_values(&self.0, |duration| show_millis(duration.as_millis() as u64)))
+    }
+}
+
+impl SettingType for TenantBytes {
+    const NAME: &'static str = "list of tenant=bytes";
+
+    fn read(raw: &Raw, bounds: Option<&RangeInclusive<u64>>) -> Result<Self, String> {
+        let bytes = |text: &str| within(read_bytes(text)?, bounds, show_bytes);
+        tenant_values(raw, "a number of bytes, such as acme=10GiB", bytes).map(Self)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(show_tenant_values(&self.0, |bytes| show_bytes(*bytes)))
+    }
+}
+
+/// A value for each of some tenants; `what` says what values are, with an example.
+fn tenant_values<T>(
+    raw: &Raw,
+    what: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<BTreeMap<Tenant, T>, String> {
+    let pair = |text: &str| {
+        let (tenant, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not a tenant and {what}"))?;
+        Ok((tenant.trim().to_owned(), value.trim().to_owned()))
+    };
+    let pairs = match raw {
+        Raw::Map(pairs) => pairs.clone(),
+        Raw::Text(_) | Raw::List(_) => list(raw)?.into_iter().map(pair).collect::<Result<Vec<_>, String>>()?,
+    };
+    let mut values = BTreeMap::new();
+    for (name, value) in pairs {
+        let tenant = Tenant::new(&name).map_err(|error| format!("tenant `{name}`: {error}"))?;
+        let value = read(&value).map_err(|what| format!("tenant `{name}`: {what}"))?;
+        if values.insert(tenant, value).is_some() {
+            return Err(format!("tenant `{name}` is listed twice"));
+        }
+    }
+    Ok(values)
+}
+
+fn show_tenant_values<T>(values: &BTreeMap<Tenant, T>, show: impl Fn(&T) -> String) -> String {
+    let pairs: Vec<_> = values.iter().map(|(tenant, value)| quoted(&format!("{tenant}={}", show(value)))).collect();
+    format!("[{}]", pairs.join(", "))
 }
 
 impl SettingType for Tokens {
@@ -315,38 +412,5 @@ impl SettingType for LogFormat {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn units_read_and_show() {
-        for (text, bytes) in [("4096", 4096), ("64KiB", 64 << 10), ("16 MiB", 16 << 20), ("2g", 2 << 30), ("1kb", 1000)]
-        {
-            assert_eq!(read_bytes(text), Ok(bytes), "{text}");
-        }
-        for bad in ["", "MiB", "1.5MiB", "-1", "5 parsecs", "99999999999GiB"] {
-            assert!(read_bytes(bad).is_err(), "{bad}");
-        }
-        for (text, millis) in [("250ms", 250), ("5s", 5_000), ("10m", 600_000), ("1h", 3_600_000), ("0", 0)] {
-            assert_eq!(read_millis(text), Ok(millis), "{text}");
-        }
-        assert!(read_millis("5").is_err(), "a duration without a unit is a guess");
-        assert_eq!(
-            (show_bytes(64 << 20), show_bytes(1000), show_bytes(0)),
-            ("64MiB".into(), "1000B".into(), "0B".into())
-        );
-        assert_eq!(
-            (show_millis(600_000), show_millis(90_000), show_millis(0)),
-            ("10m".into(), "90s".into(), "0s".into())
-        );
-    }
-
-    #[test]
-    fn tokens_are_never_shown() {
-        let tokens = Tokens::read(&Raw::Text("s3cret=team-a,k=y=team-b".to_owned()), None).unwrap();
-        assert_eq!(tokens["k=y"].as_str(), "team-b");
-        assert_eq!(tokens.show(), None);
-        let error = Tokens::read(&Raw::Text("s3cret=no/tenant".to_owned()), None).unwrap_err();
-        assert!(!error.contains("s3cret"), "{error}");
-    }
-}
+#[path = "value/tests.rs"]
+mod tests;

@@ -15,7 +15,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use super::{Compression, Protocol, Target};
-use crate::render::clean;
+use crate::otlp_answer::{rejected, words};
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,16 +28,6 @@ pub(super) enum Reply {
     /// Refused for now, with these words.
     Refused(String),
 }
-
-/// `google.rpc.Status`, which OTLP/HTTP answers failures with.
-#[derive(Clone, PartialEq, prost::Message)]
-struct RpcStatus {
-    #[prost(string, tag = "2")]
-    message: String,
-}
-
-/// Text of a foreign answer that is worth showing.
-const FOREIGN_TEXT: usize = 120;
 
 /// An open connection.
 pub(super) enum Connection {
@@ -127,18 +117,6 @@ async fn send_grpc(
             _ => Err(status.into()),
         },
     }
-}
-
-fn rejected(response: &ExportTraceServiceResponse) -> u64 {
-    response.partial_success.as_ref().map_or(0, |partial| partial.rejected_spans.max(0) as u64)
-}
-
-/// What an answer says, in one line.
-fn words(answer: &Bytes) -> String {
-    let text = RpcStatus::decode(answer.clone())
-        .map_or_else(|_| String::from_utf8_lossy(answer).into_owned(), |status| status.message);
-    let line: String = clean(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-    line.chars().take(FOREIGN_TEXT).collect()
 }
 
 fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -26,7 +26,7 @@ fn trace(spans: Vec<Value>, thread: Vec<Value>, gaps: Vec<Value>, total: u64) ->
     let errors = spans.iter().filter(|span| span["error"] == true).count();
     let state = json!({"rootSeen": true, "settled": false, "verdict": null, "lateSpans": 0, "incomplete": null});
     let answer = json!({
-        "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "state": state, "clock": "raw", "resources": [], "scopes": [], "duplicateCount": 0,
+        "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "state": state, "clock": "raw", "resources": [], "scopes": [],
         "summary": {
             "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "root": null, "start": "2026-11-20T09:00:00.000000000Z",
             "durationNanos": total * 1_000_000, "spanCount": spans.len(), "errorCount": errors,

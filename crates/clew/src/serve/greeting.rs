@@ -6,10 +6,7 @@ use std::path::PathBuf;
 
 use clew_server::{Address, Purpose};
 
-use crate::render::{bytes, count};
-
-/// Memory of a live span, roughly, to say how many fit.
-const LIVE_SPAN_BYTES: u64 = 200;
+use crate::render::count;
 
 /// The facts of a start.
 pub(super) struct Greeting {
@@ -17,7 +14,10 @@ pub(super) struct Greeting {
     pub(super) addresses: Vec<Address>,
     pub(super) api: SocketAddr,
     pub(super) data_dir: PathBuf,
-    pub(super) live_bytes: u64,
+    /// For how long, and how much.
+    pub(super) keeps: (String, String),
+    /// Blocks that were found, and their spans.
+    pub(super) blocks: (u64, u64),
     /// Spans and seconds.
     pub(super) replayed: (u64, f64),
 }
@@ -35,12 +35,12 @@ impl Greeting {
         if spans > 0 {
             let _ = writeln!(text, "          {} spans replayed in {seconds:.2} s", count(spans));
         }
-        let _ = writeln!(
-            text,
-            "  keeps   what fits in {} of memory, about {} spans, durable on disk; then refuses with a retry hint",
-            bytes(self.live_bytes),
-            count(self.live_bytes / LIVE_SPAN_BYTES / 1000 * 1000)
-        );
+        if self.blocks.0 > 0 {
+            let blocks = if self.blocks.0 == 1 { "block" } else { "blocks" };
+            let _ = writeln!(text, "          {} spans in {} {blocks}", count(self.blocks.1), count(self.blocks.0));
+        }
+        let (age, size) = &self.keeps;
+        let _ = writeln!(text, "  keeps   spans for {age}, in {size}; the oldest go first");
         text + &self.lines_to_paste()
     }
 
@@ -98,7 +98,15 @@ mod tests {
             .collect();
         let api = addresses.iter().find(|door| door.purpose == Purpose::Api).unwrap_or(&addresses[0]).address;
         let data_dir = "/srv/clew-data".into();
-        Greeting { version: "0.1.0", addresses, api, data_dir, live_bytes: 512 << 20, replayed }
+        Greeting {
+            version: "0.1.0",
+            addresses,
+            api,
+            data_dir,
+            keeps: ("7d".to_owned(), "80% of the room on its disk".to_owned()),
+            blocks: (replayed.0 / 600_000, replayed.0),
+            replayed,
+        }
     }
 
     #[test]
@@ -113,7 +121,7 @@ mod tests {
           http://127.0.0.1:4318        OTLP, gRPC and HTTP
 
           data    /srv/clew-data
-          keeps   what fits in 512 MiB of memory, about 2,684,000 spans, durable on disk; then refuses with a retry hint
+          keeps   spans for 7d, in 80% of the room on its disk; the oldest go first
 
         Try
           OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_SERVICE_NAME=my-service your-program
@@ -139,7 +147,8 @@ mod tests {
 
           data    /srv/clew-data
                   1,234,567 spans replayed in 0.81 s
-          keeps   what fits in 512 MiB of memory, about 2,684,000 spans, durable on disk; then refuses with a retry hint
+                  1,234,567 spans in 2 blocks
+          keeps   spans for 7d, in 80% of the room on its disk; the oldest go first
 
         Try
           OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:18080 OTEL_SERVICE_NAME=my-service your-program

@@ -6,19 +6,21 @@
 mod greeting;
 mod stop;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clew_model::Tenant;
 use clew_server::{Listen, Purpose, Server, ServerConfig};
+use clew_store::keep::{Retention, SizeLimit, TenantRetention};
 use clew_store::{Ports, Store, StoreConfig};
 use clew_wire::otlp::Limits;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::Settings;
-use crate::config::{self, Config, LogFormat, Origin};
+use crate::config::{self, Config, LogFormat, Origin, SpaceShare, show_bytes, show_millis};
 use crate::exit::{self, Failure};
 use greeting::Greeting;
 
@@ -63,10 +65,20 @@ fn greet(config: &Config, store: &Store, server: &Server) -> anyhow::Result<()> 
         addresses: server.addresses(),
         api: server.api_address(),
         data_dir: std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone()),
-        live_bytes: config.live_bytes.0,
+        keeps: keeps(config),
+        blocks: (figures.blocks, figures.block_spans),
         replayed: (figures.replay_spans, figures.replay_seconds),
     };
     exit::print(greeting.text()).map_err(|failure| anyhow::anyhow!("{failure}"))
+}
+
+/// For how long spans are kept, and in how much room, in words.
+fn keeps(config: &Config) -> (String, String) {
+    let size = match config.retention_size {
+        SpaceShare::Bytes(bytes) => show_bytes(bytes),
+        SpaceShare::Percent(percent) => format!("{percent}% of the room on its disk"),
+    };
+    (show_millis(config.retention_age.as_millis() as u64), size)
 }
 
 /// Diagnostics go to standard error; standard output belongs to the greeting.
@@ -90,8 +102,28 @@ fn store_config(config: &Config) -> StoreConfig {
         live_shards: config.live_shards as usize,
         workers: config.live_workers.0.map_or(defaults.workers, |workers| workers as usize),
         repeat_window: config.log_repeat_window,
+        seal_apart: config.seal_apart,
+        seal_age: config.seal_age,
+        cache_bytes: config.cache_bytes.0 as usize,
+        retention: retention(config),
+        purge_after: config.purge_after,
         ..defaults
     }
+}
+
+fn retention(config: &Config) -> Retention {
+    let mut tenants: BTreeMap<Tenant, TenantRetention> = BTreeMap::new();
+    for (tenant, age) in &config.retention_tenants.0 {
+        tenants.entry(tenant.clone()).or_default().age = Some(*age);
+    }
+    for (tenant, bytes) in &config.retention_tenant_bytes.0 {
+        tenants.entry(tenant.clone()).or_default().bytes = Some(*bytes);
+    }
+    let size = match config.retention_size {
+        SpaceShare::Bytes(bytes) => SizeLimit::Bytes(bytes),
+        SpaceShare::Percent(percent) => SizeLimit::Percent(percent),
+    };
+    Retention { age: config.retention_age, size, tenants }
 }
 
 fn server_config(config: &Config) -> ServerConfig {
@@ -152,6 +184,9 @@ mod tests {
         let (store, plain) = (store_config(&config), StoreConfig::new("./clew-data"));
         let bounds =
             |config: &StoreConfig| (config.segment_bytes, config.group_bytes, config.queue_bytes, config.repeat_window);
+        assert_eq!(store.retention, plain.retention);
+        let times = |config: &StoreConfig| (config.seal_apart, config.seal_age, config.purge_after, config.cache_bytes);
+        assert_eq!(times(&store), times(&plain));
         assert_eq!(bounds(&store), bounds(&plain));
         assert_eq!((store.workers, store.live_shards), (plain.workers, plain.live_shards));
     }

@@ -55,7 +55,7 @@ fn mistakes_in_the_configuration_are_told_before_anything_opens() {
 
 #[test]
 fn help_fits_a_terminal_of_100_columns_and_checking_offers_no_ports() {
-    for command in ["serve", "search", "trace", "demo", "load", "check"] {
+    for command in ["serve", "search", "trace", "export", "import", "delete", "demo", "load", "check"] {
         let help = stdout_of(&[command, "--help"]);
         assert!(help.lines().all(|line| line.len() <= 100), "{command}: {help}");
     }
@@ -75,6 +75,9 @@ fn help_is_short_and_a_wrong_flag_names_the_right_one() {
       serve        Receive, keep and answer (the default)
       search       Find traces
       trace        Show a trace: a sentence that says where the time went, and a waterfall
+      export       Write whole traces to a file, as OTLP
+      import       Send the traces of OTLP files
+      delete       Delete a trace, or all that a tenant has
       demo         Send the traces of a simulated astronomy shop
       load         Send spans as fast as asked, and report throughput and acknowledgement latency
       check        Check a data folder that no server uses
@@ -104,7 +107,20 @@ fn help_is_short_and_a_wrong_flag_names_the_right_one() {
 
 #[test]
 fn every_command_explains_itself() {
-    for command in ["serve", "search", "trace", "demo", "load", "check", "config", "completions", "man"] {
+    for command in [
+        "serve",
+        "search",
+        "trace",
+        "export",
+        "import",
+        "delete",
+        "demo",
+        "load",
+        "check",
+        "config",
+        "completions",
+        "man",
+    ] {
         let help = stdout_of(&[command, "--help"]);
         assert!(help.len() > 100 && help.is_ascii(), "{command}");
     }
@@ -123,6 +139,14 @@ fn without_a_server_the_way_to_start_one_is_told() {
         (vec!["trace", "4bf92f3577b34da6a3ce929d0e0e4736", "--server", "http://127.0.0.1:1"], 4),
         (vec!["demo", "--endpoint", "http://127.0.0.1:1"], 4),
         (vec!["load", "--endpoint", "127.0.0.1:1", "--duration", "200ms"], 4),
+        (vec!["export", "--server", "http://127.0.0.1:1"], 4),
+        (vec!["delete", "trace", "4bf92f3577b34da6a3ce929d0e0e4736", "--server", "http://127.0.0.1:1"], 4),
+        (vec!["delete", "tenant", "acme", "--yes", "--server", "http://127.0.0.1:1"], 4),
+        (vec!["delete", "tenant", "acme"], 2),
+        (vec!["delete", "trace", "xyz"], 2),
+        (vec!["import"], 2),
+        (vec!["import", "/no/such/file"], 1),
+        (vec!["export", "--since", "1h", "--from", "-2h"], 2),
         (vec!["trace", "xyz"], 2),
         (vec!["search", "--server", "127.0.0.1:1"], 4),
         (vec!["search", "--server", "https://127.0.0.1:1"], 2),

@@ -5,8 +5,11 @@
     reason = "an integration test is an edge: it starts processes and waits with deadlines"
 )]
 
+mod check;
 mod commands;
 mod crash;
+mod delete;
+mod files;
 mod full;
 mod resend;
 mod server;

@@ -84,6 +84,14 @@ impl Running {
         get(&self.address, path)
     }
 
+    /// A figure without labels; 0 when the page does not have it.
+    pub(crate) fn figure(&self, name: &str) -> f64 {
+        let page = self.get("/metrics").1;
+        let lines = page.as_str().expect("a page of text").lines();
+        let mut values = lines.filter_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        values.next().unwrap_or(0.0)
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");

@@ -12,13 +12,16 @@ const SENDS: u64 = 10_000;
 #[test]
 fn ten_thousand_spans_are_each_found_at_their_acknowledgement() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Running::start(folder.path());
+    // Little memory and old age at once, so that spans are sealed all the time.
+    let flags = ["--listen", "127.0.0.1:0", "--live-bytes", "4MiB", "--live-seal-apart", "0s", "--live-seal-age", "1s"];
+    let server = Running::start_with(folder.path(), &flags);
     std::thread::scope(|scope| {
         for sender in 0..SENDERS {
             let address = server.address.as_str();
             scope.spawn(move || send_and_ask(address, sender));
         }
     });
+    assert!(server.figure("clew_seal_seconds_count") >= 1.0, "no seal while others sent");
     server.stop();
 }
 

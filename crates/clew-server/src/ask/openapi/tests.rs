@@ -27,6 +27,21 @@ fn every_native_route_is_described() {
 }
 
 #[test]
+fn every_parameter_of_an_export_is_described_and_deletions_are() {
+    let described = described();
+    let parameters = described["paths"]["/v1/export"]["get"]["parameters"].as_array().unwrap();
+    let names: BTreeSet<&str> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    let known: BTreeSet<&str> = question::EXPORT_PARAMETERS.into_iter().chain(["attr.KEY"]).collect();
+    assert_eq!(names, known);
+    let of_search: BTreeSet<&str> = question::PARAMETERS.into_iter().chain(["attr.KEY"]).collect();
+    let of_page = BTreeSet::from(["sort", "limit", "cursor", "total", "q"]);
+    assert_eq!(&(&of_search - &of_page) | &BTreeSet::from(["format"]), known, "the filters of a search");
+    for path in ["/v1/traces/{id}", "/v1/tenants/{tenant}"] {
+        assert!(described["paths"][path]["delete"]["responses"]["200"].is_object(), "{path}");
+    }
+}
+
+#[test]
 fn every_parameter_of_a_search_is_described() {
     let described = described();
     let parameters = described["paths"]["/v1/traces/search"]["get"]["parameters"].as_array().unwrap();

@@ -78,6 +78,10 @@ fn wrong_parameters_are_named() {
     assert_eq!(refused("status=failed"), ("status".into(), "`failed` is not one of error, ok, unset".into()));
     assert_eq!(refused("minDurationMs=5&maxDurationMs=4").0, "maxDurationMs");
     assert_eq!(refused("limit=0").0, "limit");
+    assert!(ask("maxSpanDurationMs=9223372036854.775807&minDurationMs=9223372036855").is_ok());
+    assert_eq!(refused("maxSpanDurationMs=9223372036854.775808").0, "maxSpanDurationMs");
+    let (name, detail) = refused("minSpanDurationMs=9223372036855");
+    assert_eq!((name.as_str(), detail.contains("at most 9223372036854")), ("minSpanDurationMs", true), "{detail}");
     assert_eq!(refused("minDuraton=5").0, "minDuraton");
     let (name, detail) = refused("q=%7B%7D");
     assert_eq!(name, "q");

@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use clew_model::{Notes, StatusCode, Tenant};
+use clew_model::{Attribute, Notes, Resource, Span, StatusCode, Tenant};
+use clew_store::view::Together;
 
 use super::*;
 use crate::ask::naive::{Chance, EPOCH, Naive, OPERATIONS, SERVICES, random_span, random_spans};
@@ -15,7 +17,11 @@ fn question(query: &str) -> Question {
 }
 
 fn ask(sources: &[Arc<dyn SpanSource>], query: &str) -> SearchAnswer {
-    run(sources, &question(query), NEVER).unwrap()
+    run(&together(sources), &question(query), NEVER).unwrap()
+}
+
+fn together(sources: &[Arc<dyn SpanSource>]) -> Together<'_> {
+    Together::of(sources.iter().map(AsRef::as_ref))
 }
 
 fn ids(answer: &SearchAnswer) -> Vec<String> {
@@ -252,10 +258,10 @@ fn tenants_never_meet_and_gaps_in_the_data_are_told() {
 #[test]
 fn a_question_that_takes_too_long_is_an_error_and_not_a_short_answer() {
     let sources: [Arc<dyn SpanSource>; 1] = [Naive::of(random_spans(&mut Chance(2), 3))];
-    assert_eq!(run(&sources, &question(""), &|| true), Err(AskError::Expired));
+    assert_eq!(run(&together(&sources), &question(""), &|| true), Err(AskError::Expired));
     let calls = std::sync::atomic::AtomicU32::new(0);
     let late = || calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0;
-    assert_eq!(run(&sources, &question(""), &late), Err(AskError::Expired));
+    assert_eq!(run(&together(&sources), &question(""), &late), Err(AskError::Expired));
 }
 
 /// The spans in an open store, acknowledged.
@@ -303,4 +309,46 @@ fn a_store_answers_as_a_plain_list_does() {
         }
         store.close().unwrap();
     }
+}
+
+/// The near and the far half of a call that share their id, as Zipkin's clients send them, and both of them once more.
+#[test]
+fn a_matched_span_is_the_one_that_matched_and_is_there_once() {
+    let half = |name: &str, code: StatusCode| {
+        let mut span = random_span(&mut Chance(3), 0, 0);
+        (span.name, span.start_unix_nanos, span.status.code) = (name.to_owned(), EPOCH, code);
+        span.attributes.clear();
+        span
+    };
+    let halves = [half("call", StatusCode::Error), half("serve", StatusCode::Ok)];
+    let sources = [Naive::of(halves.to_vec()) as Arc<dyn SpanSource>, Naive::of([&halves[..], &halves[..]].concat())];
+    for (query, name) in [("operation=call", "call"), ("operation=serve", "serve"), ("status=error", "call")] {
+        let answer = ask(&sources, query);
+        let matched = answer.traces[0].matched.as_ref().unwrap();
+        let names: Vec<&str> = matched.spans.iter().map(|span| span.name.as_str()).collect();
+        assert_eq!((matched.count, names), (1, vec![name]), "{query}");
+    }
+}
+
+#[test]
+fn of_several_services_the_spans_that_met_the_conditions_are_shown() {
+    let mut chance = Chance(7);
+    let spans: Vec<Span> = (0..)
+        .zip(["frontend", "checkout"])
+        .map(|(number, service)| {
+            let mut span = random_span(&mut chance, 0, number);
+            let name = Attribute::new("service.name", service);
+            span.resource = Arc::new(Resource { attributes: vec![name], ..Resource::default() });
+            span.status.code = if service == "checkout" { StatusCode::Error } else { StatusCode::Ok };
+            span.attributes.clear();
+            span
+        })
+        .collect();
+    let sources: [Arc<dyn SpanSource>; 1] = [Naive::of(spans)];
+    let matched = |query: &str| {
+        let matched = ask(&sources, query).traces[0].matched.clone().unwrap();
+        (matched.count, matched.spans.into_iter().map(|span| span.service).collect::<Vec<_>>())
+    };
+    assert_eq!(matched("service=checkout&service=frontend&status=error"), (1, vec!["checkout".to_owned()]));
+    assert_eq!(matched("service=checkout&service=frontend").0, 2);
 }

@@ -41,7 +41,8 @@ pub struct SummaryShape {
     pub trace_id: String,
     /// The root, or the first span that has no parent here; `null` when there is none.
     pub root: Option<RootShape>,
-    /// First start of the trace's spans.
+    /// First start of the trace's spans. Those whose start is odd (before 2000, or more than a day after it came) count here
+    /// and in the length for want of others only.
     pub start: String,
     /// From the first start to the last end.
     pub duration_nanos: u64,
@@ -75,7 +76,7 @@ pub struct RootShape {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StateShape {
-    /// Whether a span without a parent is here.
+    /// Whether the root is here: a span without a parent.
     pub root_seen: bool,
     /// Whether the trace is settled, so that its verdict stands.
     pub settled: bool,

@@ -38,10 +38,11 @@ pub enum TotalRelation {
     Gte,
 }
 
-/// The spans of a trace that met the question's conditions.
+/// The spans of a trace that met the question's conditions; of several services with conditions, spans of any of them that
+/// met the others, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Matched {
-    /// How many there are; a span that was sent twice may count twice.
+    /// How many there are, identical ones counted once.
     pub count: u64,
     /// The first few by start.
     pub spans: Vec<MatchedSpan>,

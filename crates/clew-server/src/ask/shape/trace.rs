@@ -30,8 +30,6 @@ pub struct TraceAnswer {
     pub clock: String,
     /// Position of the failed span that the other failed spans merely passed on; `null` when none failed.
     pub error_origin: Option<u32>,
-    /// Copies of spans that were left out because the same span was there already.
-    pub duplicate_count: u64,
 }
 
 /// A trace in either of the forms that `shape` chooses from.

@@ -1,4 +1,3 @@
-use clew_model::scan::SpanSource;
 use http::HeaderValue;
 use http::header::ACCEPT;
 
@@ -14,8 +13,8 @@ fn wish(query: &str, accept: Option<&str>) -> Result<Wish, AskError> {
 
 fn grant(query: &str, spans: Vec<clew_model::Span>) -> (&'static str, Vec<u8>) {
     let id = spans[0].trace_id;
-    let sources: [Arc<dyn SpanSource>; 1] = [Naive::of(spans)];
-    let asked = Asked { sources: &sources, expired: &|| false };
+    let source = Naive::of(spans);
+    let asked = Asked { source: &*source, expired: &|| false };
     wish(query, None).unwrap().grant(&asked, &Tenant::default(), id).unwrap()
 }
 

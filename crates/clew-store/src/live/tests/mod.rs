@@ -19,7 +19,7 @@ use oracle::Oracle;
 
 /// A live head whose chunks hold `1 << chunk_bits` rows.
 fn live(shards: usize, chunk_bits: u32) -> Live {
-    Live::with_chunk_bits(LiveConfig { shards, bytes_max: usize::MAX }, chunk_bits)
+    Live::with_chunk_bits(shards, chunk_bits)
 }
 
 fn batch(body: Vec<u8>, tenants: Tenants, rejected: &[u32]) -> Batch {

@@ -18,6 +18,7 @@ fn names(effects: &[Effect]) -> Vec<String> {
         Effect::Write { offset, .. } => format!("write {offset}"),
         Effect::Sync => "sync".to_owned(),
         Effect::Trim { length } => format!("trim {length}"),
+        Effect::Cut { position } => format!("cut {position}"),
         Effect::Insert { ticket } => format!("insert {ticket}"),
         Effect::Reply { ticket, outcome: Outcome::Refused(reason) } => format!("{ticket} {}", reason.as_str()),
         Effect::Reply { ticket, outcome } => format!("{ticket} {outcome:?}"),
@@ -212,6 +213,10 @@ proptest! {
                     Effect::Write { .. } => { prop_assert!(on_disk.is_none()); on_disk = Some("write"); }
                     Effect::Sync => { prop_assert!(on_disk.is_none()); on_disk = Some("sync"); }
                     Effect::Trim { .. } => { prop_assert!(on_disk.is_none()); on_disk = Some("trim"); }
+                    Effect::Cut { position } => {
+                        prop_assert!(on_disk.is_none(), "a cut in the middle of a group");
+                        prop_assert_eq!(position, machine.end());
+                    }
                 }
             }
             synced = false;
@@ -220,4 +225,27 @@ proptest! {
             prop_assert!(ends.values().all(|times| *times == 1));
         }
     }
+}
+
+#[test]
+fn a_cut_waits_for_the_marker_and_begins_a_segment() {
+    let mut machine = machine();
+    let at = |machine: &Machine| machine.end();
+    assert_eq!(after(&mut machine, Event::Cut), ["cut 0"], "nothing is under way, and nothing was taken");
+    offer(&mut machine, 1, 1);
+    assert_eq!(after(&mut machine, Event::Flush), ["create 0"]);
+    after(&mut machine, Event::Done);
+    assert_eq!(after(&mut machine, Event::Cut), Vec::<String>::new(), "a group is being written");
+    assert_eq!(after(&mut machine, Event::Done), ["sync"]);
+    let marker = format!("write {}", 32 + testing_frame_bytes());
+    assert_eq!(after(&mut machine, Event::Done), ["insert 1".to_owned(), marker]);
+    assert_eq!(after(&mut machine, Event::Done), ["sync"]);
+    let end = at(&machine) + SHARED_BYTES as u64;
+    assert_eq!(after(&mut machine, Event::Done), [format!("cut {end}")]);
+    offer(&mut machine, 2, 2);
+    assert_eq!(after(&mut machine, Event::Flush), [format!("create {end}")]);
+}
+
+fn testing_frame_bytes() -> u64 {
+    frame::batch_bytes(&testing::batch(1, 1)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! `clew check`: reads a data folder that no server uses, and repairs it.
+//! The log: every frame of every segment, down to the spans of its body.
 
 use std::path::Path;
 
@@ -6,33 +6,17 @@ use bytes::Bytes;
 use clew_wire::otlp::{self, ResourceView, ScopeView, SpanSink, SpanView};
 use serde::Serialize;
 
+use super::CheckReport;
+use crate::OpenError;
 use crate::log::frame::{self, Place, SHARED_BYTES};
 use crate::log::recover::{
     LOG_FOLDER, SegmentBytes, SegmentFile, missing_start, newer_segment, read_segment, segment_files, segment_path,
     set_aside,
 };
-use crate::log::segment::{Found, SEGMENT_HEADER_BYTES, segment_header, segment_name};
+use crate::log::segment::{Found, SEGMENT_HEADER_BYTES, segment_first, segment_header, segment_name};
 use crate::log::writer::put_file;
 use crate::log::{Damage, Replayed};
 use crate::port::Disk;
-use crate::{OpenError, folder};
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CheckReport {
-    /// Each segment of the log, in order.
-    pub segments: Vec<SegmentReport>,
-    /// Segments that were rewritten without what cannot be read.
-    pub repaired_segments: u64,
-}
-
-impl CheckReport {
-    /// Whether nothing is damaged. A torn tail is no damage.
-    pub fn is_clean(&self) -> bool {
-        self.segments.iter().all(|segment| segment.damage.is_empty())
-    }
-}
 
 /// One segment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -52,37 +36,25 @@ pub struct SegmentReport {
     pub damage: Vec<Damage>,
 }
 
-/// Why a check could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckError {
-    /// The folder or its disk cannot be used.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// There is nothing to check.
-    #[error("{path} is not a clew data folder: it has no FORMAT file")]
-    NoFolder {
-        /// The folder.
-        path: String,
-    },
-}
-
-/// Checks the log of a data folder down to its spans. With `repair`, copies damaged bytes to the folder `aside` and puts
-/// gaps in their place, so that the next start finds no damage; the report still names it. Refuses when a server holds
-/// the folder's lock.
-pub fn check(data_dir: &Path, disk: &dyn Disk, repair: bool) -> Result<CheckReport, CheckError> {
-    if folder::format(data_dir, disk)?.is_none() {
-        return Err(CheckError::NoFolder { path: data_dir.display().to_string() });
-    }
-    let _lock = folder::lock(data_dir, disk)?;
-    let files = segment_files(data_dir, disk)?;
-    let mut report = CheckReport::default();
-    if let Some(damage) = missing_start(&files) {
+/// Checks the segments from a position on, before which everything is in blocks.
+pub(super) fn check(
+    data_dir: &Path,
+    disk: &dyn Disk,
+    from: u64,
+    repair: bool,
+    report: &mut CheckReport,
+) -> Result<(), OpenError> {
+    // A cut is a boundary of segments, so what begins before it is sealed to its end.
+    let (freed, files): (Vec<SegmentFile>, Vec<SegmentFile>) =
+        segment_files(data_dir, disk)?.into_iter().partition(|file| file.first < from);
+    report.freed_segments = freed.into_iter().map(|file| file.name).collect();
+    if let Some(damage) = missing_start(&files, from) {
         if repair {
             repair_missing_start(data_dir, disk, &damage)?;
             report.repaired_segments += 1;
         }
-        report.segments.push(SegmentReport { name: segment_name(0), damage: vec![damage], ..SegmentReport::default() });
+        let name = damage.segment.clone();
+        report.segments.push(SegmentReport { name, damage: vec![damage], ..SegmentReport::default() });
     }
     let mut sequence = 0;
     for file in &files {
@@ -103,7 +75,7 @@ pub fn check(data_dir: &Path, disk: &dyn Disk, repair: bool) -> Result<CheckRepo
         }
         report.segments.push(reader.report);
     }
-    Ok(report)
+    Ok(())
 }
 
 /// Reads one segment and remembers what to put in the place of damage.
@@ -126,7 +98,13 @@ impl SegmentReader<'_> {
         while let Some(found) = scan.step().map_err(|newer| newer.0)? {
             match found {
                 Found::Batch { offset, header, stored } => {
-                    let replayed = Replayed { segment: self.file.name.clone(), offset, header: *header, stored };
+                    let replayed = Replayed {
+                        segment: self.file.name.clone(),
+                        offset,
+                        position: self.file.first + offset,
+                        header: *header,
+                        stored,
+                    };
                     self.batch(&replayed, scan.offset() - offset);
                 }
                 Found::Filler { .. } => {}
@@ -184,9 +162,10 @@ impl SegmentReader<'_> {
 
 /// Puts a segment that is one gap where the log's first segments are missing.
 fn repair_missing_start(data_dir: &Path, disk: &dyn Disk, damage: &Damage) -> Result<(), OpenError> {
+    let first = segment_first(&damage.segment).unwrap_or(0);
     let header_bytes = SEGMENT_HEADER_BYTES as u64;
-    let gap = gap(header_bytes, 0, damage.length.saturating_sub(header_bytes));
-    let parts: [(u64, &[u8]); 2] = [(0, &segment_header(0, 0)), (header_bytes, &gap)];
+    let gap = gap(first + header_bytes, 0, damage.length.saturating_sub(header_bytes));
+    let parts: [(u64, &[u8]); 2] = [(0, &segment_header(first, 0)), (header_bytes, &gap)];
     let length = parts.iter().map(|(offset, bytes)| offset + bytes.len() as u64).max().unwrap_or(0);
     put_segment(data_dir, disk, &damage.segment, length, &parts)
 }

@@ -1,0 +1,187 @@
+//! What was promised: which pieces must be there, which may be, and which may not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clew_block::BlockName;
+use clew_model::{Tenant, TraceId};
+use clew_store::Outcome;
+use clew_store::catalog::Deletion;
+use clew_store::keep::Retention;
+
+use super::script::{Piece, Script};
+
+/// What is to become of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It was offered and not acknowledged: not to be seen, but the next start may find it.
+    Latent,
+    /// It was under way at a crash: it is found or not, once and for all.
+    Open,
+    /// It must be there.
+    Sure,
+    /// It is over by its age: it may go, all at once.
+    Over,
+    /// It may not be there, ever again.
+    Gone,
+}
+
+/// A batch that was offered.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) batch: usize,
+    /// Until the next start.
+    ticket: Option<u64>,
+    /// Whether it was acknowledged, or found by a start.
+    pub(super) is_stored: bool,
+    /// Of each of its pieces.
+    pub(super) fates: Vec<Fate>,
+}
+
+/// A deletion that may count after the next start.
+#[derive(Debug, Clone)]
+struct Doubt {
+    tenant: Tenant,
+    trace_id: Option<TraceId>,
+    through: u64,
+    /// Of which record, and which of its pieces.
+    pieces: Vec<(usize, usize)>,
+}
+
+/// The naive model of a store.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub(super) records: Vec<Record>,
+    doubts: Vec<Doubt>,
+    /// Each block that was ever shown, and the checksum of its files.
+    pub(super) blocks: BTreeMap<BlockName, u64>,
+}
+
+impl Ledger {
+    /// The batches that were acknowledged, or found by a start.
+    pub fn stored(&self) -> BTreeSet<usize> {
+        self.records.iter().filter(|record| record.is_stored).map(|record| record.batch).collect()
+    }
+
+    /// A batch was offered.
+    pub(super) fn offered(&mut self, ticket: u64, batch: usize, script: &Script) {
+        let fates = vec![Fate::Latent; script.pieces[batch].len()];
+        self.records.push(Record { batch, ticket: Some(ticket), is_stored: false, fates });
+    }
+
+    /// It was answered; the error says what is wrong with the answer.
+    pub(super) fn answered(&mut self, ticket: u64, outcome: Outcome) -> Result<(), String> {
+        let Some(at) = self.records.iter().position(|record| record.ticket == Some(ticket)) else {
+            return Err(format!("L7: {outcome:?} is the second answer to one offer"));
+        };
+        let mut record = self.records.remove(at);
+        let batch = record.batch;
+        let mut earlier = self.records.iter().filter(|other| other.batch == batch && other.is_stored);
+        match outcome {
+            Outcome::Refused(_) => {
+                // Its bytes may be in the log all the same.
+                record.ticket = None;
+                self.records.insert(at, record);
+                Ok(())
+            }
+            Outcome::Repeated => {
+                let is_known = earlier.next().is_some();
+                self.forget(at);
+                if is_known { Ok(()) } else { Err(format!("L1: batch {batch} is said to be stored, and is not")) }
+            }
+            Outcome::Stored => {
+                // Of what is over nobody knows whether it is there as long as the same spans came with another batch.
+                let is_there = |other: &Record| other.fates.contains(&Fate::Sure);
+                let twice = earlier.any(is_there);
+                // Offers of it that were refused before are as good as this one.
+                let refused = self.records.iter_mut().filter(|other| other.batch == batch && !other.is_stored);
+                refused.for_each(|other| other.fates.fill(Fate::Gone));
+                record.ticket = None;
+                record.is_stored = true;
+                record.fates.fill(Fate::Sure);
+                self.records.insert(at, record);
+                if twice { Err(format!("L2: batch {batch} is stored twice")) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// The record at that place is none; those behind it move up.
+    fn forget(&mut self, at: usize) {
+        for (record, _) in self.doubts.iter_mut().flat_map(|doubt| &mut doubt.pieces) {
+            *record -= usize::from(*record > at);
+        }
+    }
+
+    /// A deletion begins.
+    pub(super) fn deleting(&mut self, tenant: &Tenant, trace_id: Option<TraceId>, through: u64, script: &Script) {
+        let covers = |piece: &Piece| piece.tenant == *tenant && trace_id.is_none_or(|id| id == piece.trace_id);
+        let mut pieces = Vec::new();
+        for (at, record) in self.records.iter().enumerate() {
+            for (number, fate) in record.fates.iter().enumerate() {
+                if matches!(fate, Fate::Sure | Fate::Over) && covers(&script.pieces[record.batch][number]) {
+                    pieces.push((at, number));
+                }
+            }
+        }
+        self.doubts.push(Doubt { tenant: tenant.clone(), trace_id, through, pieces });
+    }
+
+    /// It has ended: it counts, or it never will.
+    pub(super) fn deleted(&mut self, counts: bool) {
+        let Some(doubt) = self.doubts.pop() else { return };
+        if counts {
+            self.lose(&doubt);
+        }
+    }
+
+    /// What is over may go from now on.
+    pub(super) fn expiring(&mut self, retention: &Retention, now_unix_nanos: u64, script: &Script) {
+        for record in &mut self.records {
+            for (fate, piece) in record.fates.iter_mut().zip(&script.pieces[record.batch]) {
+                let oldest = oldest_kept(retention, &piece.tenant, now_unix_nanos);
+                if *fate == Fate::Sure && piece.spans.iter().all(|span| span.received_unix_nanos < oldest) {
+                    *fate = Fate::Over;
+                }
+            }
+        }
+    }
+
+    /// A start: what was under way is there or not, and a deletion counts if the catalog has it.
+    pub(super) fn restarted(&mut self, deletions: &[Deletion]) {
+        for record in &mut self.records {
+            record.ticket = None;
+            record.fates.iter_mut().filter(|fate| **fate == Fate::Latent).for_each(|fate| *fate = Fate::Open);
+        }
+        for doubt in std::mem::take(&mut self.doubts) {
+            let is_it = |deletion: &Deletion| {
+                (&deletion.tenant, deletion.trace_id, deletion.through)
+                    == (&doubt.tenant, doubt.trace_id, doubt.through)
+            };
+            if deletions.iter().any(is_it) {
+                self.lose(&doubt);
+            }
+        }
+    }
+
+    /// What was under way is there if its request is known.
+    pub(super) fn settle(&mut self, is_held: impl Fn(usize) -> bool) {
+        let mut stored = self.stored();
+        for record in self.records.iter_mut().filter(|record| record.fates.contains(&Fate::Open)) {
+            let is_found = is_held(record.batch) && stored.insert(record.batch);
+            record.is_stored |= is_found;
+            let found = if is_found { Fate::Sure } else { Fate::Gone };
+            record.fates.iter_mut().filter(|fate| **fate == Fate::Open).for_each(|fate| *fate = found);
+        }
+    }
+
+    fn lose(&mut self, doubt: &Doubt) {
+        for (record, piece) in &doubt.pieces {
+            self.records[*record].fates[*piece] = Fate::Gone;
+        }
+    }
+}
+
+/// What a tenant received before is over.
+pub(super) fn oldest_kept(retention: &Retention, tenant: &Tenant, now_unix_nanos: u64) -> u64 {
+    let age = retention.tenants.get(tenant).and_then(|own| own.age).unwrap_or(retention.age);
+    now_unix_nanos.saturating_sub(age.as_nanos() as u64)
+}

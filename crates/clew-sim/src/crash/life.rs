@@ -1,0 +1,295 @@
+//! A store between two crashes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clew_model::{Tenant, TraceId};
+use clew_store::keep::{KeepError, KeepTotals, Keeper};
+use clew_store::log::{Effect, Event, Failure, Inserted, Machine, Recovered, Writer};
+use clew_store::port::{Clock as _, Disk, FaultyDisk, ManualClock};
+use clew_store::start::{Started, start};
+use clew_store::view::View;
+use clew_store::{Damage, Generation, OpenError, Outcome, Ports, StoreConfig};
+
+use super::judge::{Found, judge, none_is_over, still_read};
+use super::ledger::Ledger;
+use super::script::{Script, Step};
+
+/// What each event takes.
+const EVENT_NANOS: u64 = 1_000_000;
+
+/// A store whose threads are one.
+pub struct Life {
+    /// What it found in the log.
+    pub recovered: Recovered,
+    /// What of the log was damaged.
+    pub damage: Arc<[Damage]>,
+    /// What of the blocks or the catalog was damaged.
+    pub lost: Vec<String>,
+    /// The answers, in order: the batch's number and what was said.
+    pub answers: Vec<(usize, Outcome)>,
+    /// What was wrong while it lived, each with the id of its invariant.
+    pub wrong: Vec<String>,
+    config: StoreConfig,
+    script: Arc<Script>,
+    port: Arc<dyn Disk>,
+    disk: FaultyDisk,
+    clock: Arc<ManualClock>,
+    keeper: Keeper,
+    machine: Machine,
+    writer: Writer,
+    growing: Arc<Generation>,
+    offered: Vec<usize>,
+    cut: Option<u64>,
+    reader: Option<(Arc<View>, Found)>,
+    ledger: Ledger,
+    /// The ledger as it was, by the number of effects on the disk.
+    history: Vec<(usize, Ledger)>,
+}
+
+impl Life {
+    /// Starts as a store does. `port` leads to the disk, by itself or through something that is wrong with it; `ledger` is what
+    /// was promised before.
+    pub fn boot(
+        disk: &FaultyDisk,
+        port: Arc<dyn Disk>,
+        config: StoreConfig,
+        script: &Arc<Script>,
+        ledger: &Ledger,
+        unix_nanos: u64,
+    ) -> Result<Self, OpenError> {
+        let clock = Arc::new(ManualClock::new(unix_nanos));
+        let ports = Ports { disk: Arc::clone(&port), clock: Arc::clone(&clock) as _ };
+        let Started { keeper, growing, machine, writer, recovered, damage, lost, .. } = start(&config, &ports)?;
+        let mut ledger = ledger.clone();
+        ledger.restarted(&keeper.view().view().deletions);
+        Ok(Self {
+            recovered,
+            damage,
+            lost,
+            answers: Vec::new(),
+            wrong: Vec::new(),
+            config,
+            script: Arc::clone(script),
+            port,
+            disk: disk.clone(),
+            clock,
+            keeper,
+            machine,
+            writer,
+            growing,
+            offered: Vec::new(),
+            cut: None,
+            reader: None,
+            history: vec![(0, ledger.clone())],
+            ledger,
+        })
+    }
+
+    /// All that it holds.
+    pub fn view(&self) -> Arc<View> {
+        self.keeper.view().view()
+    }
+
+    /// How often each batch that the log held, by its number, is in a generation.
+    pub fn replayed(&self) -> BTreeMap<usize, u32> {
+        let mut replayed = BTreeMap::new();
+        for generation in &self.view().generations {
+            for request in generation.requests().requests {
+                *replayed.entry(request.hash as usize).or_default() += 1;
+            }
+        }
+        replayed
+    }
+
+    /// What its keeper did.
+    pub fn kept(&self) -> KeepTotals {
+        self.keeper.counters().totals()
+    }
+
+    /// The time by its clock.
+    pub fn unix_nanos(&self) -> u64 {
+        self.clock.unix_nanos()
+    }
+
+    /// What was promised when so many effects on the disk were done.
+    pub fn ledger_at(&self, effects: usize) -> Ledger {
+        let before = self.history.iter().rev().find(|(at, _)| *at <= effects);
+        before.map(|(_, ledger)| ledger.clone()).unwrap_or_default()
+    }
+
+    /// What is promised now.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Whether what it answers is what was promised; the error names the invariant.
+    pub fn judge(&mut self) -> Result<(), String> {
+        if let Some(damage) = self.damage.first() {
+            return Err(format!("L6: damage where only a crash was: {damage}"));
+        }
+        if let Some(lost) = self.lost.first() {
+            return Err(format!("L6: something is lost where only a crash was: {lost}"));
+        }
+        self.ask().map(drop)?;
+        self.wrong.first().map_or(Ok(()), |wrong| Err(wrong.clone()))
+    }
+
+    /// Takes the steps until they end or the disk dies, and closes.
+    pub fn run(&mut self) {
+        let script = Arc::clone(&self.script);
+        for step in &script.steps {
+            if self.disk.is_dead() {
+                return;
+            }
+            self.take(step);
+        }
+        self.close();
+    }
+
+    /// A graceful stop.
+    pub fn close(&mut self) {
+        for event in [Event::Stop, Event::Idle, Event::Close] {
+            self.step(event);
+        }
+    }
+
+    /// Takes one step.
+    pub fn take(&mut self, step: &Step) {
+        match step {
+            Step::Offer(batch) => self.offer(*batch),
+            Step::Flush => self.step(Event::Flush),
+            Step::Idle => self.step(Event::Idle),
+            Step::Cut => self.step(Event::Cut),
+            Step::Seal => self.seal(),
+            Step::Delete(tenant, trace_id) => self.delete(tenant, *trace_id),
+            Step::Expire => self.expire(),
+            // What could not be written is tried again; what is read stays the same.
+            Step::Purge => drop(self.keeper.purge()),
+            Step::Bury => self.keeper.bury(),
+            Step::Advance(nanos) => self.clock.advance_nanos(*nanos),
+            Step::Hold => {
+                if let Some(found) = self.check() {
+                    self.reader = Some((self.view(), found));
+                }
+            }
+            Step::Release => self.release(),
+            Step::Ask => drop(self.check()),
+        }
+    }
+
+    /// Offers the batch of that number.
+    pub fn offer(&mut self, batch: usize) {
+        let ticket = self.offered.len() as u64;
+        self.offered.push(batch);
+        let script = Arc::clone(&self.script);
+        self.note(|ledger| ledger.offered(ticket, batch, &script));
+        let batch = Arc::new(script.batches[batch].clone());
+        self.step(Event::Offered { ticket, batch, live_full: false });
+    }
+
+    /// One event, and all that follows from it.
+    pub fn step(&mut self, event: Event) {
+        self.clock.advance_nanos(EVENT_NANOS);
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for effect in self.machine.apply(event, self.clock.monotonic_nanos()) {
+                match effect {
+                    Effect::Insert { ticket } => events.push(self.insert(ticket)),
+                    Effect::Cut { position } => {
+                        self.growing = self.keeper.view().cut(self.config.live_shards, position);
+                        self.cut = Some(position);
+                    }
+                    Effect::Reply { ticket, outcome } => self.answer(ticket, outcome),
+                    effect => {
+                        let result: Result<(), Failure> = self.writer.run(&effect);
+                        // The machine has one effect on the disk under way, so it comes after the inserts.
+                        events.insert(0, result.map_or_else(Event::Failed, |()| Event::Done));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The numbers of the batches that were acknowledged.
+    pub fn acknowledged(&self) -> impl Iterator<Item = usize> {
+        let acknowledged = |outcome: &Outcome| matches!(outcome, Outcome::Stored | Outcome::Repeated);
+        self.answers.iter().filter(move |(_, outcome)| acknowledged(outcome)).map(|(batch, _)| *batch)
+    }
+
+    fn insert(&mut self, ticket: u64) -> Event {
+        let batch = &self.script.batches[self.offered[ticket as usize]];
+        self.growing.begin(batch, self.clock.monotonic_nanos());
+        self.growing.live.insert(batch).expect("an admitted batch can be read");
+        self.growing.end(false);
+        self.answer(ticket, Outcome::Stored);
+        Event::Inserted { ticket, result: Inserted::Visible }
+    }
+
+    fn answer(&mut self, ticket: u64, outcome: Outcome) {
+        self.answers.push((self.offered[ticket as usize], outcome));
+        let mut result = Ok(());
+        self.note(|ledger| result = ledger.answered(ticket, outcome));
+        self.wrong.extend(result.err());
+    }
+
+    fn seal(&mut self) {
+        let view = self.view();
+        if let Some(oldest) = view.generations.first().filter(|generation| generation.is_complete()) {
+            // Should it fail, it is tried again: nothing of what is read changes either way.
+            let _ = self.keeper.seal(oldest);
+        }
+    }
+
+    fn delete(&mut self, tenant: &Tenant, trace_id: Option<TraceId>) {
+        self.cut = None;
+        self.step(Event::Cut);
+        // A log that has failed cannot be cut.
+        let Some(through) = self.cut else { return };
+        let script = Arc::clone(&self.script);
+        self.note(|ledger| ledger.deleting(tenant, trace_id, through, &script));
+        match self.keeper.delete(tenant.clone(), trace_id, through) {
+            Ok(()) => self.note(|ledger| ledger.deleted(true)),
+            // Whether it counts is known after the next start.
+            Err(KeepError::Poisoned(_)) => {}
+            Err(_) => self.note(|ledger| ledger.deleted(false)),
+        }
+    }
+
+    fn expire(&mut self) {
+        let (now, script, retention) = (self.unix_nanos(), Arc::clone(&self.script), self.config.retention.clone());
+        self.note(|ledger| ledger.expiring(&retention, now, &script));
+        if self.keeper.expire().is_ok() {
+            self.wrong.extend(none_is_over(&self.view(), &retention, now).err());
+            self.check();
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some((view, found)) = self.reader.take() {
+            self.wrong.extend(still_read(&view, &found).err());
+        }
+    }
+
+    /// Asks, and remembers what is wrong.
+    fn check(&mut self) -> Option<Found> {
+        let found = self.ask();
+        if let Some((view, found)) = &self.reader {
+            self.wrong.extend(still_read(view, found).err());
+        }
+        found.map_err(|wrong| self.wrong.push(wrong)).ok()
+    }
+
+    fn ask(&mut self) -> Result<Found, String> {
+        let mut found = Err(String::new());
+        let (view, port, script) = (self.view(), Arc::clone(&self.port), Arc::clone(&self.script));
+        self.note(|ledger| found = judge(&view, &*port, &script, ledger));
+        found
+    }
+
+    /// Changes the ledger, and remembers how far the disk was.
+    fn note(&mut self, change: impl FnOnce(&mut Ledger)) {
+        change(&mut self.ledger);
+        self.history.push((self.disk.effects().len(), self.ledger.clone()));
+    }
+}

@@ -1,0 +1,56 @@
+//! A store's life in one thread: the very machine, writer, recovery, keeper and view that ship, on a disk that can die.
+//!
+//! [`Life::boot`] finds what the disk has; a [`Script`] says what is done then; the disk may die in any of it. The [`Ledger`]
+//! says what must be there afterwards, what may be, and what may not; [`judge`] compares that with what the view answers.
+//!
+//! | File | What |
+//! |---|---|
+//! | `script` | batches and steps from a seed |
+//! | `life` | a store between two crashes |
+//! | `ledger` | what was promised |
+//! | `judge` | whether it was kept: the naive oracle |
+
+mod judge;
+mod ledger;
+mod life;
+mod script;
+
+use std::time::Duration;
+
+use clew_model::Tenant;
+use clew_store::StoreConfig;
+use clew_store::keep::{Retention, TenantRetention};
+
+pub use self::judge::{Found, judge};
+pub use self::ledger::Ledger;
+pub use self::life::Life;
+pub use self::script::{Piece, Script, Step, batch};
+
+/// Where the simulated store keeps its data.
+pub const DATA_DIR: &str = "/sim";
+
+/// When simulated time begins, in unix nanoseconds.
+pub const EPOCH_UNIX_NANOS: u64 = 1_790_000_000_000_000_000;
+
+/// The tenants of a script.
+const TENANTS: [&str; 3] = [Tenant::DEFAULT, "acme", "globex"];
+
+/// The settings of a simulated store: everything is small, so that there is much of it.
+pub fn config() -> StoreConfig {
+    let own = TenantRetention { age: Some(Duration::from_hours(1)), bytes: None };
+    let acme = Tenant::new(TENANTS[1]).expect("a name of letters");
+    StoreConfig {
+        segment_bytes: 24 * 1024,
+        group_bytes: 8 * 1024,
+        live_shards: 1,
+        workers: 1,
+        block_group_rows: 24,
+        cache_bytes: 1 << 20,
+        catalog_bytes: 2 * 1024,
+        retention: Retention { age: Duration::from_hours(2), tenants: [(acme, own)].into(), ..Retention::default() },
+        purge_after: Duration::from_mins(10),
+        repeat_window: Duration::from_hours(1000),
+        disk_full_pause: Duration::ZERO,
+        ..StoreConfig::new(DATA_DIR)
+    }
+}

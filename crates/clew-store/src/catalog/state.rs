@@ -1,0 +1,261 @@
+//! What the catalog knows, and one step of it. Pure: an edit in, the next state out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use clew_block::{BlockMeta, BlockName};
+use clew_model::{Tenant, TraceId};
+use serde::{Deserialize, Serialize};
+
+/// A block that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BlockEntry {
+    /// What is known of it.
+    pub meta: BlockMeta,
+    /// Length of its sidecar.
+    pub side_bytes: u64,
+}
+
+impl BlockEntry {
+    /// Length of both files.
+    pub fn bytes(&self) -> u64 {
+        self.meta.data_bytes + self.side_bytes
+    }
+}
+
+/// Spans that were deleted: whatever lies before a position of the log is not to be shown, and is left out when blocks
+/// are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deletion {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Which trace; all of the tenant's when `None`.
+    pub trace_id: Option<TraceId>,
+    /// Spans received before this position of the log.
+    pub through: u64,
+    /// Spans in blocks with lower names. Later blocks are made without what is deleted.
+    pub below: BlockName,
+    /// When it was asked for, in unix nanoseconds.
+    pub at_unix_nanos: u64,
+}
+
+/// Something of the catalog that was synced and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CatalogDamage {
+    /// File name.
+    pub file: String,
+    /// Offset in that file from which on it does not count.
+    pub offset: u64,
+    /// What is wrong, in words.
+    pub what: String,
+}
+
+impl fmt::Display for CatalogDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Damage of the log that was sealed names its own place.
+        if self.file.contains('/') {
+            return f.write_str(&self.what);
+        }
+        write!(f, "{}/{} at offset {}: {}", super::CATALOG_FOLDER, self.file, self.offset, self.what)
+    }
+}
+
+/// What the catalog knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct State {
+    /// The blocks, by name.
+    #[serde(with = "listed")]
+    pub blocks: BTreeMap<BlockName, BlockEntry>,
+    /// Everything before this position of the log is in the blocks, or was given up.
+    pub sealed_through: u64,
+    /// Above the names of all blocks that ever counted.
+    pub next_block: u64,
+    /// What is masked, oldest first.
+    pub deletions: Vec<Deletion>,
+    /// What a damaged catalog lost, until a repair acknowledges it.
+    pub lost: Vec<CatalogDamage>,
+}
+
+/// One atomic change of the state: all of it, or nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Edit {
+    /// Blocks that count from now on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<BlockEntry>,
+    /// Blocks that count no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<BlockName>,
+    /// Up to where the log is in blocks, from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed_through: Option<u64>,
+    /// A deletion that begins. One that is known already changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
+    /// Deletions that have nothing left to mask.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forgotten_deletions: Vec<Deletion>,
+    /// What was found to be lost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<CatalogDamage>,
+    /// Whether all that was lost before is acknowledged, and told no more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub acknowledges_lost: bool,
+}
+
+/// An edit that the state cannot take: a bug where it is made, damage where it is read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// It adds a block that is there, or adds one twice.
+    #[error("block {0} is added and is there already")]
+    KnownBlock(BlockName),
+    /// It removes a block that is not there, or removes one twice.
+    #[error("block {0} is removed and is not there")]
+    UnknownBlock(BlockName),
+    /// No block has such a high number.
+    #[error("block {0} has a number that none is given")]
+    BlockNumber(BlockName),
+    /// It says that less of the log is sealed than was.
+    #[error("the log is sealed through {now}, not only through {edit}")]
+    Unsealed {
+        /// What is sealed.
+        now: u64,
+        /// What the edit says.
+        edit: u64,
+    },
+    /// It forgets a deletion that is not there.
+    #[error("a deletion of tenant {0} is forgotten and is not there")]
+    UnknownDeletion(Tenant),
+}
+
+/// Numbers of blocks stay below it, so that the next one always exists.
+const BLOCKS_MAX: u64 = 1 << 62;
+
+impl State {
+    /// Whether [`State::apply`] would take the edit.
+    pub fn check(&self, edit: &Edit) -> Result<(), EditError> {
+        let mut added = BTreeSet::new();
+        for BlockName(number) in edit.added.iter().map(|entry| entry.meta.name) {
+            let name = BlockName(number);
+            if number >= BLOCKS_MAX {
+                return Err(EditError::BlockNumber(name));
+            }
+            if self.blocks.contains_key(&name) || !added.insert(name) {
+                return Err(EditError::KnownBlock(name));
+            }
+        }
+        let mut removed = BTreeSet::new();
+        for name in &edit.removed {
+            if !self.blocks.contains_key(name) || !removed.insert(name) {
+                return Err(EditError::UnknownBlock(*name));
+            }
+        }
+        if let Some(sealed) = edit.sealed_through.filter(|sealed| *sealed < self.sealed_through) {
+            return Err(EditError::Unsealed { now: self.sealed_through, edit: sealed });
+        }
+        match edit.forgotten_deletions.iter().find(|forgotten| !self.deletions.contains(forgotten)) {
+            Some(unknown) => Err(EditError::UnknownDeletion(unknown.tenant.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The next state; after an error it is the one it was.
+    pub fn apply(&mut self, edit: Edit) -> Result<(), EditError> {
+        self.check(&edit)?;
+        for name in &edit.removed {
+            self.blocks.remove(name);
+        }
+        for entry in edit.added {
+            let name = entry.meta.name;
+            self.next_block = self.next_block.max(name.0 + 1);
+            self.blocks.insert(name, entry);
+        }
+        self.sealed_through = edit.sealed_through.unwrap_or(self.sealed_through);
+        self.deletions.retain(|deletion| !edit.forgotten_deletions.contains(deletion));
+        if let Some(deletion) = &edit.deletion {
+            // A name below it must not be given to a block that holds what came later.
+            self.next_block = self.next_block.max(deletion.below.0);
+        }
+        self.deletions.extend(edit.deletion.filter(|new| !self.deletions.contains(new)));
+        if edit.acknowledges_lost {
+            self.lost.clear();
+        }
+        self.lost.extend(edit.lost);
+        Ok(())
+    }
+
+    /// Leaves out this many numbers of blocks: some may be in use that the state does not know.
+    pub(super) fn skip_blocks(&mut self, count: u64) {
+        self.next_block = self.next_block.saturating_add(count).min(BLOCKS_MAX);
+    }
+
+    /// Whether a state that was read can be one.
+    pub(super) fn is_sound(&self) -> bool {
+        let last = self.blocks.last_key_value().map_or(0, |(name, _)| name.0);
+        last < BLOCKS_MAX && self.next_block <= BLOCKS_MAX && (self.blocks.is_empty() || last < self.next_block)
+    }
+
+    /// The state that blocks found by listing make, for a repair: what was deleted is not in it.
+    ///
+    /// A block that another one of them replaces is left out; only older ones, with lower numbers, can be replaced. Blocks that
+    /// cover the same part of the log all stay: that shows nothing twice, since identical spans are shown once, while a
+    /// choice between them might lose some. `log_first` is the position of the log's first byte that is still there, if
+    /// there is any log. What lies before it is in blocks or is given up. From there on the log is sealed as far as blocks
+    /// cover it without a hole, so that none of it is passed over; without a log, as far as any block reaches.
+    pub fn rebuild(blocks: Vec<BlockEntry>, log_first: Option<u64>) -> Self {
+        let replaced: BTreeSet<BlockName> = blocks
+            .iter()
+            .flat_map(|entry| entry.meta.replaces.iter().filter(|older| **older < entry.meta.name))
+            .copied()
+            .collect();
+        let known: BTreeMap<BlockName, BlockEntry> =
+            blocks.into_iter().map(|entry| (entry.meta.name, entry)).filter(|(name, _)| name.0 < BLOCKS_MAX).collect();
+        let mut ranges: Vec<_> = known.values().map(|entry| entry.meta.log.clone()).collect();
+        ranges.sort_by_key(|range| range.start);
+        let sealed_through = match log_first {
+            None => ranges.iter().map(|range| range.end).max().unwrap_or(0),
+            Some(first) => ranges
+                .iter()
+                .fold(first, |sealed, range| if range.start <= sealed { sealed.max(range.end) } else { sealed }),
+        };
+        let next_block = known.last_key_value().map_or(0, |(name, _)| name.0 + 1);
+        let blocks = known.into_iter().filter(|(name, _)| !replaced.contains(name)).collect();
+        Self { blocks, sealed_through, next_block, ..Self::default() }
+    }
+}
+
+/// The blocks as a list, so that a name is written once and a repeated one is no state.
+mod listed {
+    use std::collections::BTreeMap;
+
+    use clew_block::BlockName;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::BlockEntry;
+
+    pub(super) fn serialize<S: Serializer>(
+        blocks: &BTreeMap<BlockName, BlockEntry>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(blocks.values())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<BlockName, BlockEntry>, D::Error> {
+        let mut blocks = BTreeMap::new();
+        for entry in Vec::<BlockEntry>::deserialize(deserializer)? {
+            let name = entry.meta.name;
+            if blocks.insert(name, entry).is_some() {
+                return Err(D::Error::custom(format!("block {name} is there twice")));
+            }
+        }
+        Ok(blocks)
+    }
+}

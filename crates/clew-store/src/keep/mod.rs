@@ -1,0 +1,339 @@
+//! What happens to spans after they are live: they are sealed into blocks, expire, and are deleted.
+//!
+//! One owner, the [`Keeper`], changes the catalog and the view; each change is one edit of the catalog, synced before anything
+//! shows it or relies on it. It runs on a thread of its own in a store and step by step in the simulator; all it touches is
+//! the ports.
+//!
+//! Invariants:
+//! - B1 a block never changes after its edit; its name is used once.
+//! - B2 every acknowledged span is in the log or in a block that the catalog names: files are made and synced first, then the
+//!   edit, then the view, and the log is freed last.
+//! - R1 nothing is removed under a reader: a removed block's files stay until no view holds it.
+//!
+//! | File | What |
+//! |---|---|
+//! | `policy` | when to cut |
+//! | `retention` | which spans are over |
+//! | `files` | the files of blocks |
+//! | `seal` | from a generation to a block |
+//! | `rewrite` | a block without some of its spans |
+//! | `start` | the blocks as they are found at the start |
+//! | `thread` | the thread that a store runs it on |
+
+pub(crate) mod files;
+pub mod policy;
+pub mod retention;
+pub(crate) mod rewrite;
+mod seal;
+pub(crate) mod start;
+pub(crate) mod thread;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use clew_block::{Block, BlockName, Cache, WriteError, WriteOptions};
+use clew_model::{Tenant, TraceId};
+
+use self::files::BlockFiles;
+pub use self::policy::{Growth, SealPolicy};
+use self::retention::Held;
+pub use self::retention::{Retention, SizeLimit, TenantRetention};
+pub use self::start::{Found, open};
+use crate::catalog::{BlockEntry, Catalog, CommitError, Deletion, Edit};
+use crate::figures::Histogram;
+use crate::log::recover::{LOG_FOLDER, segment_files};
+use crate::view::{ViewCell, position};
+use crate::{Ports, StoreConfig};
+
+/// Why a seal, an expiry or a deletion did not come about. What was acknowledged is safe, and readers see what they saw.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeepError {
+    /// The disk is full.
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// The disk failed.
+    #[error("the disk failed: {0}")]
+    Disk(String),
+    /// The catalog takes nothing until a restart.
+    #[error("the catalog takes no more until a restart: {0}")]
+    Poisoned(String),
+    /// A block cannot be read.
+    #[error("a block cannot be read: {0}")]
+    Block(String),
+    /// The log takes nothing, so nothing can be cut off from what follows.
+    #[error("the log takes no more until a restart")]
+    LogFailed,
+    /// The store is stopping.
+    #[error("the store is stopping")]
+    Stopping,
+}
+
+impl From<io::Error> for KeepError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(error.to_string()),
+            _ => Self::Disk(error.to_string()),
+        }
+    }
+}
+
+impl From<WriteError> for KeepError {
+    fn from(error: WriteError) -> Self {
+        // What the disk said comes back through Parquet's writer.
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(inner) = cause {
+            if let Some(disk) = inner.downcast_ref::<io::Error>() {
+                return io::Error::new(disk.kind(), disk.to_string()).into();
+            }
+            cause = inner.source();
+        }
+        Self::Block(error.to_string())
+    }
+}
+
+impl From<CommitError> for KeepError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Full => Self::Full(error.to_string()),
+            CommitError::Failed(what) => Self::Poisoned(what),
+            CommitError::Invalid(_) => Self::Poisoned(error.to_string()),
+        }
+    }
+}
+
+/// What was done since the start.
+#[derive(Debug, Default)]
+pub struct KeepCounters {
+    /// Seals, and how long they took.
+    pub seal_seconds: Histogram,
+    /// Figures that only grow.
+    pub totals: std::sync::Mutex<KeepTotals>,
+}
+
+impl KeepCounters {
+    /// The sums now.
+    pub fn totals(&self) -> KeepTotals {
+        *self.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Sums since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeepTotals {
+    /// Spans sealed.
+    pub sealed_spans: u64,
+    /// Bytes of blocks and sidecars written.
+    pub block_written_bytes: u64,
+    /// Blocks removed because they were over.
+    pub expired_blocks: u64,
+    /// Blocks written anew without some of their spans.
+    pub rewritten_blocks: u64,
+    /// Writes of blocks, sidecars or the catalog that failed.
+    pub write_errors: u64,
+    /// Segments of the log that were freed.
+    pub freed_segments: u64,
+}
+
+/// The owner of the catalog and of the view.
+pub struct Keeper {
+    catalog: Catalog,
+    files: BlockFiles,
+    ports: Ports,
+    config: StoreConfig,
+    cache: Arc<Cache>,
+    view: Arc<ViewCell>,
+    counters: Arc<KeepCounters>,
+    /// Removed blocks whose files somebody may still read.
+    graveyard: Vec<Arc<Block>>,
+    /// Names of removed blocks whose files are still to be removed.
+    corpses: Vec<BlockName>,
+}
+
+impl Keeper {
+    /// Where its changes are seen.
+    pub fn view(&self) -> &Arc<ViewCell> {
+        &self.view
+    }
+
+    /// What parts of blocks it has in memory.
+    pub fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    /// What it counted.
+    pub fn counters(&self) -> &Arc<KeepCounters> {
+        &self.counters
+    }
+
+    /// Position in the log before which everything is in blocks, or was given up.
+    pub fn sealed_through(&self) -> u64 {
+        self.catalog.state().sealed_through
+    }
+
+    /// Deletes a trace, or all that a tenant has, from everything up to a position of the log at which it was cut. It is gone
+    /// from answers when this returns, and from the disk with the next rewrite.
+    pub fn delete(&mut self, tenant: Tenant, trace_id: Option<TraceId>, through: u64) -> Result<(), KeepError> {
+        let at_unix_nanos = self.ports.clock.unix_nanos();
+        let below = self.catalog.next_block();
+        let deletion = Deletion { tenant, trace_id, through, below, at_unix_nanos };
+        self.commit(Edit { deletion: Some(deletion), ..Edit::default() })?;
+        self.show(Vec::new(), &[]);
+        Ok(())
+    }
+
+    /// Removes what is over by age or size; answers how many blocks were touched.
+    pub fn expire(&mut self) -> Result<usize, KeepError> {
+        let mut touched = 0;
+        loop {
+            let (count, rewritten) = self.expire_once()?;
+            touched += count;
+            // What kept a block may have been deleted, and the one written in its place is over. Each time there are fewer spans.
+            if rewritten == 0 {
+                return Ok(touched);
+            }
+        }
+    }
+
+    /// Removes what is over by what is known of the blocks now; answers how many were touched, and how many written anew.
+    fn expire_once(&mut self) -> Result<(usize, usize), KeepError> {
+        let now = self.ports.clock.unix_nanos();
+        let view = self.view.view();
+        let available = self.ports.disk.space(&self.config.data_dir)?.available_bytes;
+        let entries = &self.catalog.state().blocks;
+        let held: Vec<Held<'_>> =
+            entries.values().map(|entry| Held { meta: &entry.meta, bytes: entry.bytes() }).collect();
+        let over = self.config.retention.over(&held, available, now);
+        let whole = |name: &BlockName, tenants: &BTreeSet<Tenant>| {
+            entries.get(name).is_some_and(|entry| entry.meta.tenants.len() == tenants.len())
+        };
+        let (gone, parts): (Vec<_>, Vec<_>) = over.into_iter().partition(|(name, tenants)| whole(name, tenants));
+        let touched = gone.len() + parts.len();
+        let gone: Vec<BlockName> = gone.into_iter().map(|(name, _)| name).collect();
+        if !gone.is_empty() {
+            self.commit(Edit { removed: gone.clone(), ..Edit::default() })?;
+            self.show(Vec::new(), &gone);
+            self.count(|totals| totals.expired_blocks += gone.len() as u64);
+        }
+        let mut rewritten = 0;
+        for (name, tenants) in parts {
+            let Ok(at) = position(&view.blocks, name) else { continue };
+            match self.rewrite(&view.blocks[at], &|tenant, _| !tenants.contains(tenant)) {
+                // Its spans stay until all of it is over: to leave out what can be read would lose the rest.
+                Err(KeepError::Block(error)) => {
+                    tracing::warn!(block = %name, error, "a block with spans that are over cannot be written anew");
+                }
+                result => {
+                    result?;
+                    rewritten += 1;
+                }
+            }
+        }
+        Ok((touched, rewritten))
+    }
+
+    /// Removes the files of removed blocks that nobody reads any more.
+    pub fn bury(&mut self) {
+        let (dead, read): (Vec<_>, Vec<_>) = self.graveyard.drain(..).partition(|block| Arc::strong_count(block) == 1);
+        self.graveyard = read;
+        self.corpses.extend(dead.iter().map(|block| block.meta().name));
+        let before = self.corpses.len();
+        self.corpses.retain(|name| match self.files.remove(*name) {
+            Ok(()) => false,
+            Err(error) => {
+                tracing::warn!(block = %name, %error, "the files of a removed block could not be removed, to be tried again");
+                true
+            }
+        });
+        if self.corpses.len() < before
+            && let Err(error) = self.files.sync()
+        {
+            tracing::warn!(%error, "removed files may come back after a power cut; the next start sweeps them");
+        }
+    }
+
+    /// Removes the segments of the log that blocks stand in for. Until that succeeds they only take room.
+    pub fn free_log(&self) {
+        let through = self.sealed_through();
+        let free = || -> io::Result<u64> {
+            let folder = self.config.data_dir.join(LOG_FOLDER);
+            let files = segment_files(&self.config.data_dir, &*self.ports.disk).map_err(io::Error::other)?;
+            // A cut is a boundary of segments, so one that begins before it ends there at the latest.
+            let sealed: Vec<_> = files.into_iter().filter(|file| file.first < through).collect();
+            for file in &sealed {
+                self.ports.disk.remove(&folder.join(&file.name))?;
+            }
+            if !sealed.is_empty() {
+                self.ports.disk.sync_folder(&folder)?;
+            }
+            Ok(sealed.len() as u64)
+        };
+        match free() {
+            Ok(freed) => self.count(|totals| totals.freed_segments += freed),
+            Err(error) => tracing::warn!(%error, "sealed segments of the log could not be removed, to be tried again"),
+        }
+    }
+
+    /// Commits an edit.
+    fn commit(&mut self, edit: Edit) -> Result<(), KeepError> {
+        let result = self.catalog.commit(edit);
+        if result.is_err() {
+            self.count(|totals| totals.write_errors += 1);
+        }
+        result.map_err(KeepError::from)
+    }
+
+    /// Shows blocks that an edit added, in place of those that it removed.
+    fn show(&mut self, added: Vec<Arc<Block>>, removed: &[BlockName]) {
+        let deletions: Arc<[Deletion]> = self.catalog.state().deletions.clone().into();
+        let mut dead = Vec::new();
+        self.view.change(|view| {
+            let (gone, left) = view.blocks.drain(..).partition(|block| removed.contains(&block.meta().name));
+            (dead, view.blocks) = (gone, left);
+            view.blocks.extend(added);
+            view.blocks.sort_by_key(|block| block.meta().name);
+            view.deletions = deletions;
+        });
+        self.graveyard.extend(dead);
+    }
+
+    /// How a block is written.
+    fn options(&self, name: BlockName) -> WriteOptions {
+        WriteOptions {
+            created_unix_nanos: self.ports.clock.unix_nanos(),
+            row_group_rows: self.config.block_group_rows,
+            ..WriteOptions::new(name)
+        }
+    }
+
+    fn block(&self, entry: &BlockEntry) -> Arc<Block> {
+        let ranges = Arc::new(self.files.clone());
+        Arc::new(Block::new(Arc::new(entry.meta.clone()), entry.side_bytes, ranges, Arc::clone(&self.cache)))
+    }
+
+    fn count(&self, add: impl FnOnce(&mut KeepTotals)) {
+        add(&mut self.counters.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+impl Deletion {
+    /// Whether it speaks of a block of that name.
+    pub fn covers_block(&self, name: BlockName) -> bool {
+        name < self.below
+    }
+
+    /// Whether it speaks of spans of the log up to that position; `None` is a log that still grows.
+    pub fn covers_log(&self, to: Option<u64>) -> bool {
+        to.is_some_and(|to| to <= self.through)
+    }
+}
+
+/// Whether a trace is deleted by any of the deletions.
+pub(crate) fn is_deleted<'d>(
+    mut deletions: impl Iterator<Item = &'d Deletion>,
+    tenant: &Tenant,
+    trace_id: TraceId,
+) -> bool {
+    deletions.any(|deletion| deletion.tenant == *tenant && deletion.trace_id.is_none_or(|id| id == trace_id))
+}

@@ -1,0 +1,75 @@
+use clew_model::scan::Extent;
+
+use super::*;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn tenant(name: &str) -> Tenant {
+    Tenant::new(name).unwrap()
+}
+
+/// A block of 100 bytes; per tenant, its rows and when its youngest was received, in seconds.
+fn block(name: u64, tenants: &[(&str, u64, u64)]) -> BlockMeta {
+    let part = |(name, row_count, seconds): &(&str, u64, u64)| clew_block::TenantMeta {
+        tenant: tenant(name),
+        row_count: *row_count,
+        trace_count: 1,
+        received_unix_nanos: (0, seconds * SECOND),
+        extent: Extent { start_unix_nanos: 0, end_unix_nanos: 1, is_odd: false },
+        has_odd_traces: false,
+    };
+    BlockMeta {
+        name: BlockName(name),
+        level: 0,
+        log: 0..0,
+        created_unix_nanos: 0,
+        row_count: tenants.iter().map(|(_, rows, _)| rows).sum(),
+        data_bytes: 60,
+        tenants: tenants.iter().map(part).collect(),
+        replaces: Vec::new(),
+    }
+}
+
+fn over(retention: &Retention, blocks: &[BlockMeta], available: u64, seconds: u64) -> Vec<(u64, Vec<String>)> {
+    let held: Vec<Held<'_>> = blocks.iter().map(|meta| Held { meta, bytes: 100 }).collect();
+    let over = retention.over(&held, available, seconds * SECOND);
+    over.into_iter().map(|(name, gone)| (name.0, gone.iter().map(ToString::to_string).collect())).collect()
+}
+
+fn seconds(age: u64) -> Retention {
+    Retention { age: Duration::from_secs(age), size: SizeLimit::Bytes(u64::MAX), tenants: BTreeMap::new() }
+}
+
+#[test]
+fn a_tenant_of_a_block_is_over_when_its_youngest_span_is() {
+    let blocks = [block(1, &[("a", 1, 10), ("b", 1, 20)]), block(2, &[("a", 1, 30)])];
+    assert_eq!(over(&seconds(10), &blocks, 0, 20), []);
+    assert_eq!(over(&seconds(10), &blocks, 0, 21), [(1, vec!["a".to_owned()])]);
+    assert_eq!(over(&seconds(10), &blocks, 0, 31), [(1, vec!["a".to_owned(), "b".to_owned()])]);
+    let own = TenantRetention { age: Some(Duration::from_secs(1)), bytes: None };
+    let retention = Retention { tenants: [(tenant("b"), own)].into(), ..seconds(1000) };
+    assert_eq!(over(&retention, &blocks, 0, 22), [(1, vec!["b".to_owned()])]);
+}
+
+#[test]
+fn the_oldest_go_first_until_the_rest_fits() {
+    let blocks = [block(1, &[("a", 1, 30)]), block(2, &[("a", 1, 10)]), block(3, &[("a", 1, 20)])];
+    let gone = |size, available| {
+        let over = over(&Retention { size, ..seconds(1000) }, &blocks, available, 40);
+        over.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(gone(SizeLimit::Bytes(300), 0), [0_u64; 0]);
+    assert_eq!(gone(SizeLimit::Bytes(299), 0), [2]);
+    assert_eq!(gone(SizeLimit::Bytes(100), 0), [2, 3]);
+    // Of 300 bytes taken and 75 free, four fifths are 300.
+    assert_eq!(gone(SizeLimit::Percent(80), 75), [0_u64; 0]);
+    assert_eq!(gone(SizeLimit::Percent(80), 70), [2]);
+}
+
+#[test]
+fn a_tenant_that_takes_too_much_loses_its_own_oldest() {
+    let blocks = [block(1, &[("a", 3, 10), ("b", 1, 10)]), block(2, &[("a", 1, 20), ("b", 3, 20)])];
+    let own = TenantRetention { age: None, bytes: Some(80) };
+    let retention = Retention { tenants: [(tenant("a"), own)].into(), ..seconds(1000) };
+    assert_eq!(over(&retention, &blocks, 0, 30), [(1, vec!["a".to_owned()])]);
+}

@@ -1,0 +1,92 @@
+//! From a generation to a block.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use clew_block::{BlockFile, BlockMeta, BlockName, Finished, WriteOptions, Writer};
+
+use super::{KeepError, Keeper, is_deleted};
+use crate::Generation;
+use crate::catalog::{BlockEntry, CatalogDamage, Deletion, Edit};
+use crate::live::order;
+use crate::log::Damage;
+use crate::log::recover::LOG_FOLDER;
+
+impl Keeper {
+    /// Puts a complete generation into a block and shows that in its place. Without effect on what readers see until it
+    /// succeeds; may be tried again.
+    pub fn seal(&mut self, generation: &Arc<Generation>) -> Result<(), KeepError> {
+        let Some(to) = generation.to().filter(|_| generation.is_complete()) else { return Ok(()) };
+        let started = self.ports.clock.monotonic_nanos();
+        let name = self.catalog.next_block();
+        let written = self.write(generation, name, to).inspect_err(|_| self.give_up(name))?;
+        let entry = written.map(|finished| BlockEntry { meta: finished.0, side_bytes: finished.1 });
+        let (spans, bytes) = entry.as_ref().map_or((0, 0), |entry| (entry.meta.row_count, entry.bytes()));
+        let sealed = Edit {
+            added: entry.iter().cloned().collect(),
+            sealed_through: Some(to),
+            lost: self.damage_of(generation.from..to),
+            ..Edit::default()
+        };
+        self.commit(sealed).inspect_err(|error| self.give_up_after(error, name))?;
+        let block = entry.as_ref().map(|entry| self.block(entry));
+        self.view.change(|view| {
+            view.generations.retain(|other| !Arc::ptr_eq(other, generation));
+            view.blocks.extend(block);
+        });
+        self.free_log();
+        self.counters.seal_seconds.observe_nanos(self.ports.clock.monotonic_nanos().saturating_sub(started));
+        self.count(|totals| {
+            totals.sealed_spans += spans;
+            totals.block_written_bytes += bytes;
+        });
+        Ok(())
+    }
+
+    /// What the log lost in that range. Its segments go, and with them the place where each start would find it, so the
+    /// catalog goes on telling it.
+    fn damage_of(&self, log: Range<u64>) -> Vec<CatalogDamage> {
+        let view = self.view.view();
+        let inside = view.damage.iter().filter(|damage| damage.position().is_some_and(|at| log.contains(&at)));
+        let told = |damage: &Damage| CatalogDamage {
+            file: format!("{LOG_FOLDER}/{}", damage.segment),
+            offset: damage.offset,
+            what: damage.to_string(),
+        };
+        inside.map(told).collect()
+    }
+
+    /// Makes the files of a block; `None` when the generation holds nothing.
+    fn write(&self, generation: &Generation, name: BlockName, to: u64) -> Result<Option<(BlockMeta, u64)>, KeepError> {
+        let state = self.catalog.state();
+        let deletions: Vec<&Deletion> =
+            state.deletions.iter().filter(|deletion| deletion.covers_log(Some(to))).collect();
+        let keep = |tenant: &_, id| !is_deleted(deletions.iter().copied(), tenant, id);
+        let options = WriteOptions { log: generation.from..to, ..self.options(name) };
+        let sink = self.files.begin(name, BlockFile::Data)?;
+        let writer = order::write(&generation.live, &keep, |plan| Writer::new(plan, sink, options))?;
+        if writer.row_count() == 0 {
+            // The file that was begun has no name.
+            self.files.remove(name)?;
+            return Ok(None);
+        }
+        let Finished { meta, side, sink } = writer.finish(&generation.requests())?;
+        self.files.finish(name, sink, &side)?;
+        Ok(Some((meta, side.len() as u64)))
+    }
+
+    /// Removes what there is of a block whose edit was refused. An edit whose sync failed may count after a restart: then
+    /// the catalog names the block, and the log may not be there any more.
+    pub(super) fn give_up_after(&self, error: &KeepError, name: BlockName) {
+        if !matches!(error, KeepError::Poisoned(_)) {
+            self.give_up(name);
+        }
+    }
+
+    /// Removes what there is of a block that did not come about.
+    pub(super) fn give_up(&self, name: BlockName) {
+        self.count(|totals| totals.write_errors += 1);
+        // Should that fail too, the next start sweeps it.
+        let _ = self.files.remove(name);
+    }
+}

@@ -1,0 +1,219 @@
+//! The thread that a store runs its keeper on.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use clew_model::{Tenant, TraceId};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::{Growth, KeepError, Keeper, SealPolicy};
+use crate::driver::{self, Shared};
+use crate::{HealthReason, driver::Message as LogMessage};
+
+/// How often it looks whether a cut is due, when nobody tells it anything.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long nothing is tried after a failure, by monotonic time.
+const PAUSE_NANOS: u64 = 2_000_000_000;
+
+/// An answer that somebody waits for.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), KeepError>) + Send>;
+
+/// What the thread is told.
+pub(crate) enum Message {
+    /// A generation may be complete.
+    Complete,
+    /// Cut and seal now.
+    Seal(Answer),
+    /// Delete a trace, or all that a tenant has.
+    Delete { tenant: Tenant, trace_id: Option<TraceId>, answer: Answer },
+    /// Look for what is over now.
+    Expire(Answer),
+    /// End.
+    Stop,
+}
+
+/// What went wrong last, for the health.
+#[derive(Default)]
+pub(crate) struct KeepHealth(Mutex<Option<HealthReason>>);
+
+impl KeepHealth {
+    pub(crate) fn reason(&self) -> Option<HealthReason> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, reason: Option<HealthReason>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+}
+
+/// The thread's state.
+struct Runner {
+    keeper: Keeper,
+    shared: Arc<Shared>,
+    messages: Receiver<Message>,
+    log: Sender<LogMessage>,
+    policy: SealPolicy,
+    cut_nanos: Option<u64>,
+    /// Nothing is tried before, by monotonic time.
+    pause_until_nanos: u64,
+    look_over_at_nanos: u64,
+    look_over_every_nanos: u64,
+    /// Who waits for a seal, and up to which position of the log.
+    waiting: Vec<(u64, Answer)>,
+    /// Held until everything is done, whoever waits for it.
+    _lock: Arc<dyn Send + Sync>,
+}
+
+/// Starts the thread.
+pub(crate) fn start(
+    keeper: Keeper,
+    shared: Arc<Shared>,
+    messages: Receiver<Message>,
+    log: Sender<LogMessage>,
+    lock: Arc<dyn Send + Sync>,
+) -> std::io::Result<JoinHandle<()>> {
+    let config = &keeper.config;
+    let policy = SealPolicy { live_bytes: config.live_bytes, apart: config.seal_apart, age: config.seal_age };
+    let look_over_every_nanos = config.look_over_every.as_nanos() as u64;
+    let mut runner = Runner {
+        keeper,
+        shared,
+        messages,
+        log,
+        policy,
+        cut_nanos: None,
+        pause_until_nanos: 0,
+        look_over_at_nanos: 0,
+        look_over_every_nanos,
+        waiting: Vec::new(),
+        _lock: lock,
+    };
+    std::thread::Builder::new().name("clew-keep".to_owned()).spawn(move || {
+        driver::enter_store_thread();
+        runner.run();
+    })
+}
+
+impl Runner {
+    fn run(&mut self) {
+        loop {
+            match self.messages.recv_timeout(LOOK_EVERY) {
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(message) => self.handle(message),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.work();
+        }
+        for (_, answer) in self.waiting.drain(..) {
+            answer(Err(KeepError::Stopping));
+        }
+        while let Ok(message) = self.messages.try_recv() {
+            if let Message::Seal(answer) | Message::Expire(answer) | Message::Delete { answer, .. } = message {
+                answer(Err(KeepError::Stopping));
+            }
+        }
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Complete | Message::Stop => {}
+            Message::Seal(answer) => match self.cut() {
+                Some(through) => self.waiting.push((through, answer)),
+                None => answer(Err(KeepError::LogFailed)),
+            },
+            Message::Delete { tenant, trace_id, answer } => {
+                let through = self.cut().ok_or(KeepError::LogFailed);
+                answer(through.and_then(|through| self.keeper.delete(tenant, trace_id, through)));
+            }
+            Message::Expire(answer) => answer(self.look_over()),
+        }
+    }
+
+    /// What is due, until nothing is.
+    fn work(&mut self) {
+        let now = self.shared.clock.monotonic_nanos();
+        if self.waiting.is_empty() && now < self.pause_until_nanos {
+            return;
+        }
+        if self.policy.is_cut_due(&self.growth(), now) {
+            self.cut();
+        }
+        while let Some(generation) = self.complete() {
+            match self.keeper.seal(&generation) {
+                Ok(()) => self.well(),
+                Err(error) => {
+                    let through = generation.to().unwrap_or(u64::MAX);
+                    let failed: Vec<_> = self.waiting.extract_if(.., |(at, _)| *at >= through).collect();
+                    self.failed("seal", &error);
+                    for (_, answer) in failed {
+                        answer(Err(KeepError::Disk(error.to_string())));
+                    }
+                    break;
+                }
+            }
+        }
+        let sealed_through = self.keeper.sealed_through();
+        let done: Vec<_> = self.waiting.extract_if(.., |(through, _)| *through <= sealed_through).collect();
+        for (_, answer) in done {
+            answer(Ok(()));
+        }
+        if now >= self.look_over_at_nanos {
+            self.look_over_at_nanos = now.saturating_add(self.look_over_every_nanos);
+            if let Err(error) = self.look_over() {
+                self.failed("expire", &error);
+            }
+        }
+        self.keeper.bury();
+    }
+
+    fn look_over(&mut self) -> Result<(), KeepError> {
+        self.keeper.expire()?;
+        self.keeper.purge()?;
+        self.keeper.bury();
+        Ok(())
+    }
+
+    /// Cuts the log; answers the position, or nothing when the log has failed.
+    fn cut(&mut self) -> Option<u64> {
+        let (sender, cut) = crossbeam_channel::bounded(1);
+        self.log.send(LogMessage::Cut(sender)).ok()?;
+        let position = cut.recv().ok()?;
+        self.cut_nanos = Some(self.shared.clock.monotonic_nanos());
+        Some(position)
+    }
+
+    fn growth(&self) -> Growth {
+        let view = self.shared.view.view();
+        let growing = view.growing();
+        Growth {
+            growing_bytes: growing.map_or(0, |growing| growing.live.bytes()),
+            began_nanos: growing.and_then(|growing| growing.began_nanos()),
+            cut_nanos: self.cut_nanos,
+            waiting: view.generations.len().saturating_sub(1),
+        }
+    }
+
+    /// The oldest generation, if it can be sealed: the log is freed in order.
+    fn complete(&self) -> Option<Arc<crate::Generation>> {
+        let view = self.shared.view.view();
+        view.generations.first().filter(|generation| generation.is_complete()).cloned()
+    }
+
+    fn well(&mut self) {
+        self.shared.keep_health.set(None);
+    }
+
+    fn failed(&mut self, what: &str, error: &KeepError) {
+        tracing::error!(%error, "{what} failed, to be tried again");
+        self.pause_until_nanos = self.shared.clock.monotonic_nanos().saturating_add(PAUSE_NANOS);
+        let name = match error {
+            KeepError::Poisoned(_) => HealthReason::CATALOG_FAILED,
+            _ => HealthReason::KEEP_FAILED,
+        };
+        self.shared.keep_health.set(Some(HealthReason { name, detail: format!("{what}: {error}") }));
+    }
+}

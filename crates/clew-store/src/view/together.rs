@@ -1,0 +1,183 @@
+//! Several sources as one. A trace may lie in several of them, and a span too; what is answered is about whole traces, with
+//! identical spans once.
+
+use std::collections::{BTreeSet, HashMap};
+
+use clew_model::identity::distinct;
+use clew_model::scan::{
+    Expired, ExtentsAnswer, Incomplete, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource, SummariesAnswer,
+};
+use clew_model::{Span, Summary, Tenant, TraceId, summarize};
+
+use super::merge::{self, Home};
+
+/// Sources of which each holds a part. An answer lacks what the sources' answers lack.
+#[derive(Default)]
+pub struct Together<'v> {
+    parts: Vec<Part<'v>>,
+}
+
+/// One of them.
+pub(super) struct Part<'v> {
+    pub(super) source: &'v dyn SpanSource,
+    /// Whether it has summaries and labels at hand, so that asking for them is cheaper than reading the spans.
+    pub(super) is_summed_up: bool,
+    /// Traces of it that were deleted.
+    pub(super) deleted: BTreeSet<TraceId>,
+}
+
+impl<'v> Together<'v> {
+    /// These sources.
+    pub fn of(sources: impl IntoIterator<Item = &'v dyn SpanSource>) -> Self {
+        let mut together = Self::default();
+        sources.into_iter().for_each(|source| together.add(source, false, BTreeSet::new()));
+        together
+    }
+
+    /// Adds a source without some traces.
+    pub(super) fn add(&mut self, source: &'v dyn SpanSource, is_summed_up: bool, deleted: BTreeSet<TraceId>) {
+        self.parts.push(Part { source, is_summed_up, deleted });
+    }
+
+    /// The spans of these traces in parts, by trace; identical ones once.
+    fn distinct_rows(
+        &self,
+        tenant: &Tenant,
+        ids: &[TraceId],
+        expired: Expired<'_>,
+    ) -> Result<(Vec<Vec<Span>>, Option<Incomplete>), ScanError> {
+        let places: HashMap<TraceId, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let mut traces: Vec<Vec<Span>> = vec![Vec::new(); ids.len()];
+        let mut holders = vec![0_u32; ids.len()];
+        let mut incomplete = None;
+        for part in &self.parts {
+            let asked: Vec<TraceId> = ids.iter().copied().filter(|id| !part.deleted.contains(id)).collect();
+            let answer = part.source.rows(tenant, &asked, expired)?;
+            incomplete = incomplete.or(answer.incomplete);
+            let mut last = None;
+            for span in answer.spans {
+                let Some(at) = places.get(&span.trace_id).copied() else { continue };
+                holders[at] += u32::from(last != Some(at));
+                last = Some(at);
+                traces[at].push(span);
+            }
+        }
+        for (spans, holders) in traces.iter_mut().zip(holders) {
+            // Each source answers with its own spans once, in order.
+            if holders > 1 {
+                *spans = distinct(std::mem::take(spans));
+                spans.sort_by_key(|span| (span.start_unix_nanos, span.span_id));
+            }
+        }
+        Ok((traces, incomplete))
+    }
+
+    /// The summaries of traces that lie wholly in one source that has them at hand; the others are `None`.
+    fn summaries_at_hand(
+        &self,
+        tenant: &Tenant,
+        ids: &[TraceId],
+        expired: Expired<'_>,
+    ) -> Result<(Vec<Option<Summary>>, Option<Incomplete>), ScanError> {
+        let mut homes = merge::homes(&self.parts, tenant, ids, expired)?;
+        let mut incomplete = None;
+        let mut summaries: Vec<Option<Summary>> = vec![None; ids.len()];
+        for (number, part) in self.parts.iter().enumerate().filter(|(_, part)| part.is_summed_up) {
+            let own: Vec<usize> = (0..ids.len()).filter(|at| homes[*at] == Home::In(number)).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let own_ids: Vec<TraceId> = own.iter().map(|at| ids[*at]).collect();
+            let answer = part.source.summaries(tenant, &own_ids, expired)?;
+            incomplete = incomplete.or(answer.incomplete);
+            let mut places = own.into_iter();
+            for summary in answer.summaries {
+                if let Some(at) = places.by_ref().find(|at| ids[*at] == summary.trace_id) {
+                    homes[at] = Home::Nowhere;
+                    summaries[at] = Some(summary);
+                }
+            }
+        }
+        Ok((summaries, incomplete))
+    }
+}
+
+/// Each id once, in the order asked for.
+fn once(ids: &[TraceId]) -> Vec<TraceId> {
+    let mut seen = BTreeSet::new();
+    ids.iter().copied().filter(|id| seen.insert(*id)).collect()
+}
+
+impl SpanSource for Together<'_> {
+    fn scan(&self, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError> {
+        merge::scan(&self.parts, request, expired)
+    }
+
+    fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
+        merge::extents(&self.parts, tenant, ids, expired)
+    }
+
+    fn summaries(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<SummariesAnswer, ScanError> {
+        let ids = once(ids);
+        let (mut summaries, incomplete) = self.summaries_at_hand(tenant, &ids, expired)?;
+        let rest: Vec<usize> = (0..ids.len()).filter(|at| summaries[*at].is_none()).collect();
+        let rest_ids: Vec<TraceId> = rest.iter().map(|at| ids[*at]).collect();
+        let (traces, missing) = self.distinct_rows(tenant, &rest_ids, expired)?;
+        for (at, spans) in rest.into_iter().zip(traces) {
+            summaries[at] = (!spans.is_empty()).then(|| summarize(&spans));
+        }
+        let summaries = summaries.into_iter().flatten().collect();
+        Ok(SummariesAnswer { summaries, incomplete: incomplete.or(missing) })
+    }
+
+    fn outlines(
+        &self,
+        tenant: &Tenant,
+        ids: &[TraceId],
+        with_attributes: bool,
+        expired: Expired<'_>,
+    ) -> Result<RowsAnswer, ScanError> {
+        let ids = once(ids);
+        let homes = merge::homes(&self.parts, tenant, &ids, expired)?;
+        let mut traces: HashMap<TraceId, Vec<Span>> = HashMap::with_capacity(ids.len());
+        let mut incomplete = None;
+        let at = |home: Home| -> Vec<TraceId> {
+            ids.iter().zip(&homes).filter(|(_, own)| **own == home).map(|(id, _)| *id).collect()
+        };
+        for (number, part) in self.parts.iter().enumerate() {
+            let own = at(Home::In(number));
+            if !own.is_empty() {
+                let answer = part.source.outlines(tenant, &own, with_attributes, expired)?;
+                incomplete = incomplete.or(answer.incomplete);
+                answer.spans.into_iter().for_each(|span| traces.entry(span.trace_id).or_default().push(span));
+            }
+        }
+        // Outlines of one span from two sources may differ though the spans are the same.
+        let several = at(Home::Several);
+        let (whole, missing) = self.distinct_rows(tenant, &several, expired)?;
+        traces.extend(several.into_iter().zip(whole));
+        let spans = ids.iter().filter_map(|id| traces.remove(id)).flatten().collect();
+        Ok(RowsAnswer { spans, incomplete: incomplete.or(missing) })
+    }
+
+    fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        let (traces, incomplete) = self.distinct_rows(tenant, &once(ids), expired)?;
+        Ok(RowsAnswer { spans: traces.into_iter().flatten().collect(), incomplete })
+    }
+
+    fn services(&self, tenant: &Tenant) -> Result<Vec<String>, ScanError> {
+        merge::names(&self.parts, |source| source.services(tenant))
+    }
+
+    fn operations(&self, tenant: &Tenant, service: &str) -> Result<Vec<String>, ScanError> {
+        merge::names(&self.parts, |source| source.operations(tenant, service))
+    }
+
+    fn tenants(&self) -> Result<Vec<Tenant>, ScanError> {
+        let mut tenants = BTreeSet::new();
+        for part in &self.parts {
+            tenants.extend(part.source.tenants()?);
+        }
+        Ok(tenants.into_iter().collect())
+    }
+}
