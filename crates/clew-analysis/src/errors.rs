@@ -5,22 +5,19 @@ use clew_model::value::{Value, find};
 
 use crate::tree::Tree;
 
-/// The failed span that the others merely passed on: failed, with no failed child. Of several, the one with the longest
+/// Of the failed spans, which rise, the one that the others merely passed on: it has no failed child. Of several, the one with the longest
 /// unbroken chain of failed ancestors, then the deepest, then the one that ended first.
-pub fn origin(spans: &[Span], tree: &Tree) -> Option<usize> {
+pub fn origin(spans: &[Span], tree: &Tree, failed: &[usize]) -> Option<usize> {
     let mut chain = vec![0_usize; spans.len()];
     let mut passes_on = vec![false; spans.len()];
-    for index in 0..spans.len() {
-        if !spans[index].is_error() {
-            continue;
-        }
+    for &index in failed {
         chain[index] = 1;
         if let Some(parent) = tree.nodes[index].parent.filter(|parent| chain[*parent] > 0) {
             chain[index] += chain[parent];
             passes_on[parent] = true;
         }
     }
-    let origins = (0..spans.len()).filter(|index| chain[*index] > 0 && !passes_on[*index]);
+    let origins = failed.iter().copied().filter(|index| !passes_on[*index]);
     origins.min_by_key(|index| {
         use std::cmp::Reverse;
         (Reverse(chain[*index]), Reverse(tree.nodes[*index].depth), spans[*index].end_unix_nanos(), *index)

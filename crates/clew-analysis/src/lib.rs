@@ -2,6 +2,7 @@
 
 pub mod errors;
 pub mod relations;
+pub mod repeats;
 pub mod self_time;
 pub mod skew;
 pub mod thread;
@@ -11,6 +12,7 @@ use clew_model::{Span, Summary, identity, summarize};
 use serde::Serialize;
 
 pub use relations::{Relation, relations};
+pub use repeats::{Repeat, RepeatKind, repeats};
 pub use skew::{Skew, SkewEvidence};
 pub use thread::sentence::duration_text;
 pub use thread::{AsyncTail, Bottleneck, Gap, Segment, SegmentKind, Thread};
@@ -41,6 +43,10 @@ pub struct Explained {
     pub skews: Vec<Skew>,
     /// Links between spans, resolved where the other span is in this trace.
     pub relations: Vec<Relation>,
+    /// Groups of siblings that are alike.
+    pub repeats: Vec<Repeat>,
+    /// The spans that failed, rising.
+    pub failed: Vec<usize>,
     /// The span where the error that matters most began.
     pub error_origin: Option<usize>,
     /// How many spans were left out because the same span was there already.
@@ -61,8 +67,22 @@ pub fn explain(spans: Vec<Span>, options: &Options) -> Explained {
     }
     let self_nanos = self_time::self_nanos(&spans, &tree);
     let summary = summarize(&spans);
-    let error_origin = errors::origin(&spans, &tree);
+    let failed: Vec<usize> = (0..spans.len()).filter(|index| spans[*index].is_error()).collect();
+    let error_origin = errors::origin(&spans, &tree, &failed);
     let thread = thread::follow(&spans, &tree, error_origin);
     let relations = relations(&spans);
-    Explained { spans, tree, self_nanos, thread, summary, skews, relations, error_origin, duplicate_count }
+    let repeats = repeats(&spans, &tree);
+    Explained {
+        spans,
+        tree,
+        self_nanos,
+        thread,
+        summary,
+        skews,
+        relations,
+        repeats,
+        failed,
+        error_origin,
+        duplicate_count,
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use clew_model::{Span, SpanId, TraceId};
+use foldhash::fast::RandomState;
 use serde::Serialize;
 
 /// A link from one span to another.
@@ -21,7 +22,7 @@ pub struct Relation {
 
 /// The links of these spans, in order.
 pub fn relations(spans: &[Span]) -> Vec<Relation> {
-    let mut by_id: HashMap<(TraceId, SpanId), usize> = HashMap::new();
+    let mut by_id: HashMap<(TraceId, SpanId), usize, RandomState> = HashMap::default();
     if spans.iter().any(|span| !span.links.is_empty()) {
         for (index, span) in spans.iter().enumerate() {
             by_id.entry((span.trace_id, span.span_id)).or_insert(index);

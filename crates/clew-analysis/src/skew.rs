@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use clew_model::value::find;
 use clew_model::{Kind, Span, Value};
+use foldhash::fast::RandomState;
 use serde::Serialize;
 
 use crate::tree::{Marks, Tree};
@@ -194,7 +195,7 @@ struct Instances {
 impl Instances {
     fn of(spans: &[Span]) -> Self {
         let (mut numbers, mut names) = (HashMap::new(), Vec::new());
-        let mut by_resource = HashMap::new();
+        let mut by_resource: HashMap<_, usize, RandomState> = HashMap::default();
         let mut of_span = Vec::with_capacity(spans.len());
         for span in spans {
             let number = *by_resource.entry(Arc::as_ptr(&span.resource)).or_insert_with(|| {

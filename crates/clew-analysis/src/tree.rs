@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::{BitOr, BitOrAssign};
 
 use clew_model::{Kind, Span, SpanId, identity};
+use foldhash::fast::RandomState;
 use serde::{Serialize, Serializer};
 
 /// A forest over spans in depth-first order: a node comes before its children, and its subtree is one range.
@@ -165,7 +166,8 @@ struct Holders {
 
 /// The parent of each span, and what is odd about it. Cycles are still in.
 fn parents(spans: &[Span]) -> (Vec<Option<usize>>, Vec<Marks>) {
-    let mut holders: HashMap<SpanId, Holders> = HashMap::with_capacity(spans.len());
+    let mut holders: HashMap<SpanId, Holders, RandomState> =
+        HashMap::with_capacity_and_hasher(spans.len(), RandomState::default());
     for (index, span) in spans.iter().enumerate() {
         let held = holders.entry(span.span_id);
         let held = held.or_insert(Holders { first: index, caller: None, callee: None, count: 0 });
@@ -178,7 +180,8 @@ fn parents(spans: &[Span]) -> (Vec<Option<usize>>, Vec<Marks>) {
     }
     // Of the spans that share an id, the one of a given service; the callee's half if that service has both.
     let mut of_service: HashMap<(SpanId, &str), usize> = HashMap::new();
-    for (index, span) in spans.iter().enumerate().filter(|(_, span)| holders[&span.span_id].count > 1) {
+    let is_shared = holders.len() < spans.len();
+    for (index, span) in spans.iter().enumerate().filter(|(_, span)| is_shared && holders[&span.span_id].count > 1) {
         let slot = of_service.entry((span.span_id, span.service())).or_insert(index);
         if span.kind.is_callee() && !spans[*slot].kind.is_callee() {
             *slot = index;
@@ -188,9 +191,10 @@ fn parents(spans: &[Span]) -> (Vec<Option<usize>>, Vec<Marks>) {
     let mut parents = vec![None; spans.len()];
     let mut marks = vec![Marks::default(); spans.len()];
     for (index, span) in spans.iter().enumerate() {
-        let own = &holders[&span.span_id];
-        let caller = own.caller.filter(|_| span.kind.is_callee());
-        if own.count > 1 {
+        let own = is_shared.then(|| &holders[&span.span_id]).filter(|own| own.count > 1);
+        // A caller with that id is another span than this callee, so that there are two.
+        let caller = own.and_then(|own| own.caller).filter(|_| span.kind.is_callee());
+        if let Some(own) = own {
             let is_pair = own.count == 2 && own.caller.is_some() && own.callee.is_some();
             marks[index] |= if is_pair { Marks::SHARED_ID } else { Marks::DUPLICATE_ID };
         }

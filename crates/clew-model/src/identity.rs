@@ -2,41 +2,52 @@
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hasher};
+
+use foldhash::fast::RandomState;
 
 use crate::{Attribute, Span, SpanId, Value};
 
-/// Leaves out spans that are there already, keeping the copy that was received first.
+/// Leaves out spans that are there already, keeping the copy that was received first, and the order of what is kept.
 ///
 /// Content is everything but the time of receipt; floating-point values are the same when their bits are. How a span was
 /// mended is content: one that was odd when it came first, and is no longer, is another.
 pub fn distinct(mut spans: Vec<Span>) -> Vec<Span> {
-    // The stable sort makes the first copy the earliest received; what remains equal after it is the same in all fields.
-    spans.sort_by_key(|span| span.received_unix_nanos);
-    let kept = distinct_indices(&spans);
-    if kept.len() < spans.len() {
-        let mut kept = kept.into_iter().peekable();
-        let mut position = 0;
-        spans.retain(|_| {
-            let keep = kept.next_if_eq(&position).is_some();
-            position += 1;
-            keep
-        });
+    let repeated = repeated_ids(&spans);
+    if repeated.is_empty() {
+        return spans;
     }
+    // The stable sort makes the first copy the earliest received; what remains equal after it is the same in all fields.
+    let mut order: Vec<usize> = (0..spans.len()).filter(|index| repeated.contains(&spans[*index].span_id)).collect();
+    order.sort_by_key(|index| spans[*index].received_unix_nanos);
+    let (mut seen, mut is_copy) = (HashSet::new(), vec![false; spans.len()]);
+    for index in order {
+        is_copy[index] = !seen.insert(fingerprint(&spans[index]));
+    }
+    let mut is_copy = is_copy.into_iter();
+    spans.retain(|_| !is_copy.next().unwrap_or_default());
     spans
 }
 
 /// The positions, rising, of the first copy of each span.
 pub fn distinct_indices(spans: &[Span]) -> Vec<usize> {
-    let mut counts: HashMap<SpanId, u32> = HashMap::with_capacity(spans.len());
-    for span in spans {
-        *counts.entry(span.span_id).or_default() += 1;
-    }
+    let repeated = repeated_ids(spans);
     let mut seen = HashSet::new();
     (0..spans.len())
-        .filter(|index| counts[&spans[*index].span_id] == 1 || seen.insert(fingerprint(&spans[*index])))
+        .filter(|index| {
+            // Without repeats, as nearly always, no id is looked up.
+            repeated.is_empty()
+                || !repeated.contains(&spans[*index].span_id)
+                || seen.insert(fingerprint(&spans[*index]))
+        })
         .collect()
+}
+
+/// The ids that several spans have.
+fn repeated_ids(spans: &[Span]) -> HashSet<SpanId, RandomState> {
+    let mut seen = HashSet::with_capacity_and_hasher(spans.len(), RandomState::default());
+    spans.iter().map(|span| span.span_id).filter(|id| !seen.insert(*id)).collect()
 }
 
 /// The spans in [`canonical`] order.
@@ -47,7 +58,7 @@ pub fn sorted(spans: Vec<Span>) -> Vec<Span> {
         let print = |index: &usize| *fingerprints[*index].get_or_init(|| fingerprint(&spans[*index]));
         by_fields(&spans[*left], &spans[*right]).then_with(|| print(left).cmp(&print(right)))
     });
-    reordered(spans, &order)
+    if order.is_sorted() { spans } else { reordered(spans, &order) }
 }
 
 /// The spans in another order, which names each once.

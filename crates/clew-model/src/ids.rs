@@ -1,16 +1,17 @@
 //! Trace and span ids: bytes inside, lower-case hex outside.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// 16 bytes that name a trace; never all zero in a stored span.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct TraceId(pub [u8; 16]);
 
 /// 8 bytes that name a span within its trace; never all zero in a stored span.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct SpanId(pub [u8; 8]);
 
 /// A text that is not an id.
@@ -34,6 +35,19 @@ pub enum IdError {
     /// All bytes are zero, which OpenTelemetry reserves for "no id".
     #[error("an id of zeros is not valid")]
     Zero,
+}
+
+// As one number: ids are hashed a hundred thousand times for a large trace, and an array would be by its length and bytes.
+impl Hash for TraceId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.0));
+    }
+}
+
+impl Hash for SpanId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from_ne_bytes(self.0));
+    }
 }
 
 impl TraceId {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::distinct_indices;
@@ -78,8 +79,13 @@ pub fn extent<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> (u64, u64) {
 /// trace by a link only for want of others; else the earliest whose parent was not received; else the earliest. The far
 /// half of a call whose near half has the same id stands behind them all, and of equals those with odd times stand last.
 fn root<'a>(spans: &[&'a Span]) -> Option<&'a Span> {
-    let ids: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
-    let callers: HashSet<SpanId> = spans.iter().filter(|span| span.kind.is_caller()).map(|span| span.span_id).collect();
+    let ids: HashSet<SpanId, RandomState> = spans.iter().map(|span| span.span_id).collect();
+    // Of callers, those alone count whose id several spans have.
+    let callers: HashSet<SpanId, RandomState> = if ids.len() < spans.len() {
+        spans.iter().filter(|span| span.kind.is_caller()).map(|span| span.span_id).collect()
+    } else {
+        HashSet::default()
+    };
     let rank = |span: &Span| match span.parent_span_id {
         _ if span.kind.is_callee() && callers.contains(&span.span_id) => 3,
         None => u8::from(is_follow_up(span, |id| ids.contains(&id))),

@@ -1,16 +1,20 @@
 //! Who the time of a horizon belongs to.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use clew_model::Span;
+use foldhash::fast::RandomState;
 
 use super::{Bottleneck, Gap, Segment, SegmentKind};
 use crate::tree::Tree;
 
+/// All kinds, in the order of their numbers.
+const KINDS: [SegmentKind; 4] = [SegmentKind::SelfTime, SegmentKind::Gap, SegmentKind::Wait, SegmentKind::Transit];
+
 /// A number for each span's call path: service and operation, from the root down. Equal siblings have the same.
 pub(super) fn call_paths(spans: &[Span], tree: &Tree) -> Vec<usize> {
-    let mut numbers: HashMap<(Option<usize>, &str, &str), usize> = HashMap::new();
+    let mut numbers: HashMap<(Option<usize>, &str, &str), usize, RandomState> = HashMap::default();
     let mut paths: Vec<usize> = Vec::with_capacity(spans.len());
     for (span, node) in spans.iter().zip(&tree.nodes) {
         let above = node.parent.map(|parent| paths[parent]);
@@ -30,14 +34,17 @@ pub(super) fn rank(
     total_nanos: u64,
     paths: &[usize],
 ) -> Vec<Bottleneck> {
-    let mut by_span: BTreeMap<(usize, SegmentKind), u64> = BTreeMap::new();
-    for segment in segments.iter().filter(|segment| segment.kind != SegmentKind::Gap) {
+    let mut by_span = vec![[0_u64; KINDS.len()]; spans.len()];
+    for segment in segments {
         if let Some(span) = segment.span {
-            *by_span.entry((span, segment.kind)).or_default() += segment.to_nanos - segment.from_nanos;
+            by_span[span][segment.kind as usize] += segment.to_nanos - segment.from_nanos;
         }
     }
-    let mut by_path: BTreeMap<(usize, SegmentKind), (Bottleneck, u64)> = BTreeMap::new();
-    for ((span, kind), nanos) in by_span {
+    let sums = by_span.into_iter().enumerate();
+    let sums = sums.flat_map(|(span, sums)| KINDS.into_iter().zip(sums).map(move |(kind, nanos)| (span, kind, nanos)));
+    let own = sums.filter(|(_, kind, nanos)| *nanos > 0 && *kind != SegmentKind::Gap);
+    let mut by_path: HashMap<(usize, SegmentKind), (Bottleneck, u64), RandomState> = HashMap::default();
+    for (span, kind, nanos) in own {
         let single = || Bottleneck {
             kind,
             span: Some(span),

@@ -176,7 +176,7 @@ fn percent(share: f64) -> String {
 }
 
 /// The first line of a text, without control characters, of at most so many characters.
-fn cut(text: &str, chars_max: usize) -> String {
+pub(crate) fn cut(text: &str, chars_max: usize) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
     let clean = line.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
     if clean.clone().nth(chars_max).is_none() {

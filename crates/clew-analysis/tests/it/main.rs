@@ -5,6 +5,7 @@ mod draw;
 mod identity;
 mod properties;
 mod reference;
+mod repeats;
 mod self_time;
 mod sentence;
 mod size;
