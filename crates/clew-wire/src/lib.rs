@@ -1,5 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod base64;
+pub mod jaeger_json;
+mod json;
+mod lenient;
 pub mod otlp;
 pub mod otlp_json;
+mod sniff;
 mod writer;
+pub mod zipkin_json;
+
+pub use sniff::{JsonKind, json_kind};

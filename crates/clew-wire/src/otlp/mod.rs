@@ -9,6 +9,7 @@ mod encode;
 mod owned;
 mod reader;
 mod request;
+mod shapes;
 mod span;
 mod text;
 mod value;
@@ -20,5 +21,5 @@ pub use owned::{decode_value, spans};
 pub use request::{admit, walk};
 pub use view::{
     Admission, AdmitOptions, EventView, Group, KeyValueView, Limits, LinkView, NoteCounts, Rejected, ResourceView,
-    ScopeView, SpanSink, SpanView, ValueView, WireError,
+    ScopeView, SpanSink, SpanView, Text, ValueView, WireError,
 };

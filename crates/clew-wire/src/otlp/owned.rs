@@ -56,7 +56,7 @@ impl ValueView<'_> {
     pub fn to_value(&self) -> Value {
         match self {
             Self::Empty => Value::Empty,
-            Self::String(text) => Value::String(text.as_ref().to_owned()),
+            Self::String(text) => Value::String(text.as_str().to_owned()),
             Self::Bool(truth) => Value::Bool(*truth),
             Self::Int(number) => Value::Int(*number),
             Self::Double(number) => Value::Double(*number),
@@ -69,7 +69,7 @@ impl ValueView<'_> {
 impl KeyValueView<'_> {
     /// The attribute, owned.
     pub fn to_attribute(&self) -> Attribute {
-        Attribute { key: self.key.as_ref().to_owned(), value: self.value.to_value() }
+        Attribute { key: self.key.as_str().to_owned(), value: self.value.to_value() }
     }
 }
 

@@ -59,7 +59,7 @@ impl Judge<'_> {
         let Some(wanted) = self.options.tenant_attribute else { return Ok(None) };
         match find(pieces, wanted, &self.options.limits) {
             None | Some(ValueView::Empty) => Ok(None),
-            Some(ValueView::String(name)) => Tenant::new(&name).map(Some).map_err(drop),
+            Some(ValueView::String(name)) => Tenant::new(name.as_str()).map(Some).map_err(drop),
             Some(_) => Err(()),
         }
     }
@@ -303,8 +303,8 @@ fn bring_near(bytes: &[u8]) {
 }
 
 fn names_service(attributes: &[KeyValueView<'_>]) -> bool {
-    let service = attributes.iter().find(|attribute| attribute.key == "service.name");
-    matches!(service, Some(KeyValueView { value: ValueView::String(name), .. }) if !name.is_empty())
+    let service = attributes.iter().find(|attribute| attribute.key.as_bytes() == b"service.name");
+    matches!(service, Some(KeyValueView { value: ValueView::String(name), .. }) if !name.as_bytes().is_empty())
 }
 
 /// The first attribute with that key, looked for beyond the limit on their number.
@@ -318,7 +318,7 @@ fn find<'a>(pieces: &[Reader<'a>], key: &str, limits: &Limits) -> Option<ValueVi
             }
             // What was cut is no tenant's name, and its notes are the resource's.
             let pair = fields.message(wire).and_then(|pair| key_value(pair, limits, &mut Notes::default())).ok()?;
-            if pair.key == key {
+            if pair.key.as_bytes() == key.as_bytes() {
                 return Some(pair.value);
             }
         }

@@ -3,6 +3,7 @@
 use clew_model::{Kind, Notes, RejectReason, SpanId, StatusCode, TraceId};
 
 use super::reader::{Fault, Reader};
+use super::shapes::Shapes;
 use super::text::text;
 use super::value::{key_value, push_plain};
 use super::view::{EventView, KeyValueView, Limits, LinkView, SpanView};
@@ -34,6 +35,7 @@ pub(super) struct Scratch<'a> {
     events: Vec<EventView<'a>>,
     links: Vec<LinkView<'a>>,
     nested: Vec<KeyValueView<'a>>,
+    shapes: Shapes<'a>,
 }
 
 /// The fields of a span message that are no lists, not yet judged.
@@ -95,6 +97,7 @@ impl<'a> Scratch<'a> {
             status_code: known(StatusCode::from_number(u64::from(head.status_code)), &mut notes),
             status_message: text(head.status_message, bytes_max, &mut notes),
             attributes: &self.attributes,
+            shape: self.shapes.number(),
             dropped_attributes_count: head.dropped_attributes_count.saturating_add(head.cut_attributes),
             events: &self.events,
             dropped_events_count: head.dropped_events_count.saturating_add(head.cut_events),
@@ -111,6 +114,7 @@ impl<'a> Scratch<'a> {
         self.events.clear();
         self.links.clear();
         self.nested.clear();
+        self.shapes.begin();
         let mut head = Head::default();
         while let Some((number, wire)) = message.tag()? {
             match number {
@@ -124,7 +128,13 @@ impl<'a> Scratch<'a> {
                 8 => head.end_unix_nanos = message.fixed64(wire)?,
                 9 => {
                     let pair = message.message(wire)?;
-                    attribute(pair, &mut self.attributes, 0, &mut head.cut_attributes, limits, notes)?;
+                    if !self.shapes.push(pair, limits, &mut self.attributes) {
+                        let before = self.attributes.len();
+                        attribute(pair, &mut self.attributes, 0, &mut head.cut_attributes, limits, notes)?;
+                        if self.attributes.len() > before {
+                            self.shapes.learn(pair, limits, self.attributes.last());
+                        }
+                    }
                 }
                 10 => head.dropped_attributes_count = message.varint(wire)? as u32,
                 11 => {

@@ -6,7 +6,7 @@ use clew_model::{Attribute, Notes, Value};
 
 use super::encode::encode_value;
 use super::reader::{Fault, Reader};
-use super::text::{cut, text, utf8};
+use super::text::{Text, cut, text};
 use super::view::{KeyValueView, Limits, ValueView};
 
 /// Values are never read deeper than this, whatever the limits say, so that reading one may recurse.
@@ -24,48 +24,66 @@ enum Raw<'a> {
     Nested,
 }
 
-/// Reads a `KeyValue` message as nearly all senders write it into the list: a short key, then one short text, integer,
-/// double or truth value, each field once, and nothing to mend or cut. Answers `false` when it is anything else.
+/// Reads a `KeyValue` message as nearly all senders write it into the list: a short key, then one text, integer, double or
+/// truth value, each field once, and nothing to mend or cut. Answers `false` when it is anything else.
+#[inline(never)]
+pub(super) fn push_plain<'a>(message: Reader<'a>, bytes_max: u32, list: &mut Vec<KeyValueView<'a>>) -> bool {
+    let Some((key, value)) = split_plain(message.rest(), bytes_max) else { return false };
+    Text::new(key).is_some() && push_plain_value(key, value, bytes_max, list)
+}
+
+/// Reads such an `AnyValue` message into the list, with its key, which is known to be UTF-8.
 ///
 /// Each arm pushes by itself: a view that is assembled first and then moved costs more than reading it.
-#[inline]
-pub(super) fn push_plain<'a>(message: Reader<'a>, bytes_max: u32, list: &mut Vec<KeyValueView<'a>>) -> bool {
-    let bytes = message.rest();
-    let Some((key, value)) = split_plain(bytes, bytes_max) else { return false };
+#[inline(always)]
+pub(super) fn push_plain_value<'a>(
+    key: &'a [u8],
+    value: &'a [u8],
+    bytes_max: u32,
+    list: &mut Vec<KeyValueView<'a>>,
+) -> bool {
     match value {
-        [0x0a, length, text @ ..] if usize::from(*length) == text.len() && text.len() <= bytes_max as usize => {
-            // Lengths below 128 and the tags are ASCII, so one look over all of it is as good as one for each.
-            let Some(whole) = utf8(&bytes[2..]) else { return false };
-            let (Some(key), Some(text)) = (whole.get(..key.len()), whole.get(whole.len() - text.len()..)) else {
-                return false;
-            };
-            list.push(KeyValueView { key: Cow::Borrowed(key), value: ValueView::String(Cow::Borrowed(text)) });
+        [0x0a, rest @ ..] => {
+            let Some(text) = only_bytes(rest).filter(|text| text.len() <= bytes_max as usize) else { return false };
+            let Some(text) = Text::new(text) else { return false };
+            list.push(KeyValueView { key: Text::known(key), value: ValueView::String(text) });
         }
         [0x18, number @ ..] => {
-            let (Some(key), Some(number)) = (utf8(key), only_varint(number)) else { return false };
-            list.push(KeyValueView { key: Cow::Borrowed(key), value: ValueView::Int(number as i64) });
+            let Some(number) = only_varint(number) else { return false };
+            list.push(KeyValueView { key: Text::known(key), value: ValueView::Int(number as i64) });
         }
         [0x21, number @ ..] => {
-            let (Some(key), Ok(number)) = (utf8(key), <[u8; 8]>::try_from(number)) else { return false };
+            let Ok(number) = <[u8; 8]>::try_from(number) else { return false };
             let number = f64::from_bits(u64::from_le_bytes(number));
-            list.push(KeyValueView { key: Cow::Borrowed(key), value: ValueView::Double(number) });
+            list.push(KeyValueView { key: Text::known(key), value: ValueView::Double(number) });
         }
         [0x10, truth] if *truth < 0x80 => {
-            let Some(key) = utf8(key) else { return false };
-            list.push(KeyValueView { key: Cow::Borrowed(key), value: ValueView::Bool(*truth != 0) });
+            list.push(KeyValueView { key: Text::known(key), value: ValueView::Bool(*truth != 0) });
         }
         _ => return false,
     }
     true
 }
 
-/// The key and the value of a `KeyValue` that has one of each, in this order, with lengths of one byte.
+/// The key and the value of a `KeyValue` that has one of each, in this order.
 #[inline]
-fn split_plain(bytes: &[u8], bytes_max: u32) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_plain(bytes: &[u8], bytes_max: u32) -> Option<(&[u8], &[u8])> {
     let [0x0a, key_length @ 0..0x80, rest @ ..] = bytes else { return None };
     let (key, rest) = rest.split_at_checked(usize::from(*key_length))?;
-    let [0x12, value_length @ 0..0x80, value @ ..] = rest else { return None };
-    (usize::from(*value_length) == value.len() && key.len() <= bytes_max as usize).then_some((key, value))
+    let [0x12, rest @ ..] = rest else { return None };
+    let value = only_bytes(rest)?;
+    (key.len() <= bytes_max as usize).then_some((key, value))
+}
+
+/// The bytes after their length, which has one byte or two, if that is all there is.
+#[inline(always)]
+pub(super) fn only_bytes(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, bytes) = match bytes {
+        [length @ 0..0x80, rest @ ..] => (usize::from(*length), rest),
+        [low, high @ 0..0x80, rest @ ..] => (usize::from(*low & 0x7f) | usize::from(*high) << 7, rest),
+        _ => return None,
+    };
+    (length == bytes.len()).then_some(bytes)
 }
 
 /// The varint, if that is all there is.
@@ -112,7 +130,7 @@ pub(super) fn key_value<'a>(
         }
         None => ValueView::Empty,
     };
-    Ok(KeyValueView { key: text(key, limits.value_bytes, notes), value })
+    Ok(KeyValueView { key: text(key, limits.value_bytes, notes).into(), value })
 }
 
 /// Reads a `KeyValue` whose value comes in several fields, which protobuf merges.
@@ -133,7 +151,7 @@ fn split_key_value<'a>(mut message: Reader<'a>, limits: &Limits, notes: &mut Not
         }
     }
     let value = nested(&last, &pieces, limits, notes)?;
-    Ok(KeyValueView { key: text(key, limits.value_bytes, notes), value })
+    Ok(KeyValueView { key: text(key, limits.value_bytes, notes).into(), value })
 }
 
 /// What the fields of an `AnyValue` leave: the last one wins.
@@ -177,7 +195,7 @@ impl<'a> Last<'a> {
 fn flat<'a>(raw: Raw<'a>, limits: &Limits, notes: &mut Notes) -> ValueView<'a> {
     match raw {
         Raw::Empty | Raw::Nested => ValueView::Empty,
-        Raw::String(bytes) => ValueView::String(text(bytes, limits.value_bytes, notes)),
+        Raw::String(bytes) => ValueView::String(text(bytes, limits.value_bytes, notes).into()),
         Raw::Bool(truth) => ValueView::Bool(truth),
         Raw::Int(number) => ValueView::Int(number),
         Raw::Double(number) => ValueView::Double(number),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub use super::text::Text;
 use clew_model::{Kind, Notes, RejectReason, SpanId, StatusCode, Tenant, TraceId};
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +117,7 @@ pub enum ValueView<'a> {
     /// No value was set.
     Empty,
     /// Text, mended and cut.
-    String(Cow<'a, str>),
+    String(Text<'a>),
     /// A truth value.
     Bool(bool),
     /// A signed integer.
@@ -133,7 +134,7 @@ pub enum ValueView<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyValueView<'a> {
     /// The key, mended and cut.
-    pub key: Cow<'a, str>,
+    pub key: Text<'a>,
     /// The value.
     pub value: ValueView<'a>,
 }
@@ -197,6 +198,9 @@ pub struct SpanView<'a, 's> {
     pub status_message: Cow<'a, str>,
     /// Its attributes.
     pub attributes: &'s [KeyValueView<'a>],
+    /// Spans of one walk whose number is the same have the same keys and types of attributes, in the same order; 0 says
+    /// nothing. Below [`SpanView::SHAPES_MAX`].
+    pub shape: u32,
     /// Attributes left out, by the sender or here.
     pub dropped_attributes_count: u32,
     /// Its events.
@@ -211,6 +215,11 @@ pub struct SpanView<'a, 's> {
     pub nested_attributes: &'s [KeyValueView<'a>],
     /// How odd input was mended, its resource's and scope's notes included.
     pub notes: Notes,
+}
+
+impl SpanView<'_, '_> {
+    /// [`SpanView::shape`] is less.
+    pub const SHAPES_MAX: u32 = 2048;
 }
 
 /// An event of a span.

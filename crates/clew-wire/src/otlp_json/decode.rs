@@ -3,9 +3,9 @@
 //! A text that is no JSON is refused whole. A member of the wrong type inside a span spoils that span alone: it is
 //! written as bytes that admission rejects, so that its neighbours are kept and it is counted.
 
-use super::base64;
 use super::schema::{Field, Message, REQUEST, SPAN, Shape};
-use super::token::Json;
+use crate::base64;
+use crate::json::Json;
 use crate::otlp::WireError;
 use crate::writer::Writer;
 

@@ -3,8 +3,8 @@
 use clew_model::{Attribute, Event, Kind, Link, Resource, Scope, Span, Status, StatusCode, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::base64;
 use super::schema::{KINDS, STATUS_CODES};
+use crate::base64;
 use crate::otlp::is_same;
 
 /// Which JSON.

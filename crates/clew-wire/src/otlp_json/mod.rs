@@ -1,10 +1,8 @@
 //! OTLP/JSON to OTLP protobuf, and spans to the two JSON shapes that readers ask for.
 
-mod base64;
 mod decode;
 mod encode;
 mod schema;
-mod token;
 
 pub use decode::to_protobuf;
 pub use encode::{JsonShape, encode};

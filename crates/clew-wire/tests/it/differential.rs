@@ -53,6 +53,19 @@ proptest! {
         }
     }
 
+    /// What was read before helps to read what is like it, or nearly.
+    #[test]
+    fn spans_that_come_again_mean_the_same(mut request in request(), damages in prop::collection::vec(damages(), 6)) {
+        for scope in request.resource_spans.iter_mut().flat_map(|resource| &mut resource.scope_spans) {
+            scope.spans.extend_from_within(..);
+        }
+        let body = request.encode_to_vec();
+        prop_assert!(compare(&body));
+        for damages in damages {
+            compare(&damaged(&body, &damages));
+        }
+    }
+
     #[test]
     fn noise_is_read_or_refused(body in prop::collection::vec(prop_oneof![0..32_u8, any::<u8>()], 0..64)) {
         compare(&body);

@@ -5,9 +5,11 @@
 mod bad_input;
 mod differential;
 mod generate;
+mod jaeger;
 mod json;
 mod oracle;
 mod round_trip;
+mod zipkin;
 
 use clew_model::{RejectReason, Span};
 use clew_wire::otlp::{Admission, AdmitOptions, Limits, WireError, admit, spans};

@@ -5,34 +5,39 @@ use std::borrow::Cow;
 use crate::otlp::WireError;
 
 /// A JSON text and how far it was read.
-pub(super) struct Json<'a> {
+pub(crate) struct Json<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Json<'a> {
-    pub(super) fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0 }
     }
 
     /// Where reading stands, for [`Json::return_to`].
-    pub(super) fn mark(&self) -> usize {
+    pub(crate) fn mark(&self) -> usize {
         self.at
     }
 
+    /// The text between two marks.
+    pub(crate) fn between(&self, from: usize, to: usize) -> &'a [u8] {
+        self.text.get(from..to).unwrap_or_default()
+    }
+
     /// Goes back to a mark.
-    pub(super) fn return_to(&mut self, mark: usize) {
+    pub(crate) fn return_to(&mut self, mark: usize) {
         self.at = mark;
     }
 
     /// The first byte of the next token.
-    pub(super) fn peek(&mut self) -> Result<u8, WireError> {
+    pub(crate) fn peek(&mut self) -> Result<u8, WireError> {
         self.skip_space();
         self.text.get(self.at).copied().ok_or_else(|| self.truncated())
     }
 
     /// Reads one punctuation mark.
-    pub(super) fn punctuation(&mut self, mark: u8, expected: &str) -> Result<(), WireError> {
+    pub(crate) fn punctuation(&mut self, mark: u8, expected: &str) -> Result<(), WireError> {
         if self.peek()? != mark {
             return Err(self.expected(expected));
         }
@@ -41,7 +46,7 @@ impl<'a> Json<'a> {
     }
 
     /// Steps to the next entry of an array or object that `end` closes; `false` when there is none and `end` was read.
-    pub(super) fn next_entry(&mut self, is_first: &mut bool, end: u8) -> Result<bool, WireError> {
+    pub(crate) fn next_entry(&mut self, is_first: &mut bool, end: u8) -> Result<bool, WireError> {
         let next = self.peek()?;
         if next == end {
             self.at += 1;
@@ -55,7 +60,7 @@ impl<'a> Json<'a> {
     }
 
     /// Reads the name of a member and its colon.
-    pub(super) fn name(&mut self) -> Result<Cow<'a, [u8]>, WireError> {
+    pub(crate) fn name(&mut self) -> Result<Cow<'a, [u8]>, WireError> {
         if self.peek()? != b'"' {
             return Err(self.expected("the name of a member"));
         }
@@ -65,7 +70,7 @@ impl<'a> Json<'a> {
     }
 
     /// Reads a string; bytes that are not UTF-8 and lone surrogates come as they are.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, [u8]>, WireError> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, [u8]>, WireError> {
         self.punctuation(b'"', "a string")?;
         let run = self.run()?;
         if self.text[self.at] == b'"' {
@@ -151,7 +156,7 @@ impl<'a> Json<'a> {
     }
 
     /// Reads a number's text.
-    pub(super) fn number(&mut self) -> Result<&'a str, WireError> {
+    pub(crate) fn number(&mut self) -> Result<&'a str, WireError> {
         self.skip_space();
         let from = self.at;
         self.at += usize::from(self.here() == Some(b'-'));
@@ -182,7 +187,7 @@ impl<'a> Json<'a> {
     }
 
     /// Reads `true`, `false` or `null`: these letters.
-    pub(super) fn literal(&mut self, letters: &str) -> Result<(), WireError> {
+    pub(crate) fn literal(&mut self, letters: &str) -> Result<(), WireError> {
         self.skip_space();
         let rest = &self.text[self.at..];
         if rest.starts_with(letters.as_bytes()) {
@@ -193,7 +198,7 @@ impl<'a> Json<'a> {
     }
 
     /// Steps over a value of any kind and depth.
-    pub(super) fn skip_value(&mut self) -> Result<(), WireError> {
+    pub(crate) fn skip_value(&mut self) -> Result<(), WireError> {
         let mut ends = Vec::new();
         loop {
             let mut is_first = false;
@@ -226,14 +231,14 @@ impl<'a> Json<'a> {
     }
 
     /// Reads the end of the text.
-    pub(super) fn end(&mut self) -> Result<(), WireError> {
+    pub(crate) fn end(&mut self) -> Result<(), WireError> {
         self.skip_space();
         if self.at == self.text.len() { Ok(()) } else { Err(self.expected("the end of the text")) }
     }
 
     /// The error of a text that does not have what is expected here.
     #[cold]
-    pub(super) fn expected(&self, expected: &str) -> WireError {
+    pub(crate) fn expected(&self, expected: &str) -> WireError {
         let before = &self.text[..self.at.min(self.text.len())];
         let line = before.split(|byte| *byte == b'\n').count();
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
