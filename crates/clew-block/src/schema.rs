@@ -160,6 +160,7 @@ pub(crate) fn properties(name: BlockName, options: &WriteOptions) -> WriterPrope
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).expect("a level that zstd has")))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         .set_data_page_row_count_limit(options.page_rows)
+        .set_data_page_size_limit(options.page_bytes)
         .set_max_row_group_row_count(Some(options.row_group_rows))
         .set_statistics_enabled(EnabledStatistics::None);
     for name in WITH_STATISTICS {

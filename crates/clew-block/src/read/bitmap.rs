@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::column::Bits;
+
 /// Which of the rows of a row group are in; one bit each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bitmap {
@@ -50,21 +52,44 @@ impl Bitmap {
         self.words[last] |= to;
     }
 
-    /// Adds those rows from `first` on for which `are_in` says so, one after the other.
-    #[inline]
-    pub(super) fn set_each(&mut self, first: usize, are_in: impl IntoIterator<Item = bool>) {
-        let (mut at, mut bit, mut word) = (first / 64, first % 64, 0);
-        for is_in in are_in {
-            word |= u64::from(is_in) << bit;
-            bit += 1;
-            if bit == 64 {
-                self.words[at] |= word;
-                (at, bit, word) = (at + 1, 0, 0);
+    /// Leaves out a range of rows.
+    pub(super) fn clear_range(&mut self, rows: Range<usize>) {
+        let rows = rows.start..rows.end.min(self.row_count);
+        if rows.is_empty() {
+            return;
+        }
+        let (first, last) = (rows.start / 64, (rows.end - 1) / 64);
+        let (from, to) = (u64::MAX << (rows.start % 64), u64::MAX >> (63 - (rows.end - 1) % 64));
+        if first == last {
+            self.words[first] &= !(from & to);
+            return;
+        }
+        self.words[first] &= !from;
+        self.words[first + 1..last].fill(0);
+        self.words[last] &= !to;
+    }
+
+    /// Adds those rows from `first` on whose bit is set.
+    pub(super) fn set_bits(&mut self, first: usize, bits: &Bits) {
+        let (at, shift) = (first / 64, first % 64);
+        for (word, at) in bits.words().iter().zip(at..) {
+            // Zeros behind the last bit are of no row.
+            if let Some(low) = self.words.get_mut(at) {
+                *low |= word << shift;
+            }
+            if let Some(high) = self.words.get_mut(at + 1).filter(|_| shift > 0) {
+                *high |= word >> (64 - shift);
             }
         }
-        if word != 0 {
-            self.words[at] |= word;
-        }
+    }
+
+    /// Which of the 64 rows from `first` on are in.
+    #[inline]
+    pub(super) fn word_from(&self, first: usize) -> u64 {
+        let (at, shift) = (first / 64, first % 64);
+        let low = self.words.get(at).map_or(0, |word| word >> shift);
+        let high = if shift == 0 { 0 } else { self.words.get(at + 1).map_or(0, |word| word << (64 - shift)) };
+        low | high
     }
 
     /// Whether the row is in.
@@ -81,6 +106,17 @@ impl Bitmap {
     /// How many rows are in.
     pub(super) fn count(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The first row that is in, from `start` on.
+    pub(super) fn first_from(&self, start: usize) -> Option<usize> {
+        let mut at = start / 64;
+        let mut word = self.words.get(at)? & (u64::MAX << (start % 64));
+        while word == 0 {
+            at += 1;
+            word = *self.words.get(at)?;
+        }
+        Some(at * 64 + word.trailing_zeros() as usize)
     }
 
     /// The last row that is in, below `end`.
@@ -150,6 +186,9 @@ mod tests {
                 let inside: Vec<_> = (from.max(low)..to.min(high)).collect();
                 assert_eq!(map.iter_in(low..high).collect::<Vec<_>>(), inside, "{from}..{to} in {low}..{high}");
             }
+            for start in [0, 1, 63, 64, 65, 128, 199, 200, 300] {
+                assert_eq!(map.first_from(start), (from.max(start)..to).next(), "{from}..{to} from {start}");
+            }
             for end in [0, 1, 63, 64, 65, 128, 200] {
                 assert_eq!(map.last_below(end), (from..to.min(end)).last(), "{from}..{to} below {end}");
             }
@@ -157,15 +196,31 @@ mod tests {
     }
 
     #[test]
-    fn rows_set_one_by_one_are_those_of_a_plain_set() {
-        for (from, to) in [(0, 0), (0, 1), (3, 64), (63, 65), (64, 128), (5, 190), (0, 200)] {
+    fn ranges_are_left_out() {
+        for (from, to) in [(0, 0), (0, 1), (3, 64), (63, 65), (64, 128), (5, 190), (130, 250), (0, 200), (200, 300)] {
+            let mut map = Bitmap::of_range(200, 1..199);
+            map.clear_range(from..to);
+            let left: Vec<_> = (1..199).filter(|row| !(from..to).contains(row)).collect();
+            assert_eq!(map.iter().collect::<Vec<_>>(), left, "{from}..{to}");
+        }
+    }
+
+    #[test]
+    fn bits_are_set_and_read_from_any_row_on() {
+        for (from, count) in [(0, 0), (0, 1), (3, 61), (63, 2), (64, 64), (5, 185), (0, 200), (100, 70)] {
             let is_in = |row: &usize| row % 3 == 1;
+            let mut bits = Bits::default();
+            (from..from + count).for_each(|row| bits.push_word(u64::from(is_in(&row)), 1));
             let mut map = Bitmap::of_range(200, 10..12);
-            map.set_each(from, (from..to).map(|row| is_in(&row)));
-            let mut plain: Vec<usize> = (10..12).chain((from..to).filter(is_in)).collect();
+            map.set_bits(from, &bits);
+            let mut plain: Vec<usize> = (10..12).chain((from..from + count).filter(is_in)).collect();
             plain.sort_unstable();
             plain.dedup();
-            assert_eq!(map.iter().collect::<Vec<_>>(), plain, "{from}..{to}");
+            assert_eq!(map.iter().collect::<Vec<_>>(), plain, "{count} from {from}");
+            for first in [0, 1, 63, 64, 100, 190, 300] {
+                let word = (0..64).filter(|bit| plain.contains(&(first + bit))).fold(0, |word, bit| word | 1 << bit);
+                assert_eq!(map.word_from(first), word, "from {first}");
+            }
         }
     }
 

@@ -30,10 +30,26 @@ pub(super) enum Part {
     Names,
     /// The filter of a row group.
     Bloom(u32),
+    /// What the codes of a column of a row group stand for.
+    Dictionary {
+        group: u32,
+        leaf: u32,
+    },
     /// Ids and fence, made from the Parquet file.
     RemadeIds,
     /// Names and traces, made from the Parquet file.
     Remade,
+    /// Which keys a tenant's rows of a row group have.
+    Keys {
+        tenant: u32,
+        group: u32,
+    },
+    /// Which values a key has there.
+    Values {
+        tenant: u32,
+        group: u32,
+        key_hash: u64,
+    },
 }
 
 /// Parts of blocks, shared by all blocks of a process.
@@ -101,6 +117,13 @@ impl Cache {
     /// Forgets a block whose files are gone.
     pub fn forget(&self, name: BlockName) {
         self.items.retain(|key, _| key.0 != name);
+    }
+
+    /// The part, if it is there.
+    pub(super) fn held<T: Send + Sync + 'static>(&self, name: BlockName, part: Part) -> Option<Arc<T>> {
+        let item = self.items.get(&(name, part))?;
+        self.hit_count.fetch_add(1, Ordering::Relaxed);
+        Some(item.content.downcast().expect("each part has one type"))
     }
 
     /// The part, which `load` reads, with its size in bytes, when it is not there. Whoever wants it meanwhile waits.

@@ -1,19 +1,29 @@
 //! The Parquet file of a block, opened for one question.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::bitmap::Bitmap;
+use super::cache::Cache;
 use super::column::{Column, Page};
 use super::damage::ReadError;
 use super::footer::{Footer, whole};
 use super::pieces::Pieces;
+use crate::BlockFile;
+
+/// A row group of more bytes is not read at once: one of some 30 thousand usual spans has a million.
+const AT_ONCE_BYTES: u64 = 4 << 20;
 
 /// The file and what its end says.
 pub(super) struct Data {
     pub(super) pieces: Arc<Pieces>,
     pub(super) footer: Arc<Footer>,
+    /// Where dictionaries are kept.
+    pub(super) cache: Arc<Cache>,
+    /// Columns of which all pages of a row group were read at once.
+    pub(super) read_whole: RefCell<BTreeSet<usize>>,
     /// What inflates pages, once there was one. To make it costs more than a small page does.
     inflater: RefCell<Option<zstd::bulk::Decompressor<'static>>>,
     /// Where pages are inflated that are not kept.
@@ -21,8 +31,15 @@ pub(super) struct Data {
 }
 
 impl Data {
-    pub(super) fn new(pieces: Arc<Pieces>, footer: Arc<Footer>) -> Self {
-        Self { pieces, footer, inflater: RefCell::new(None), room: RefCell::new(Vec::new()) }
+    pub(super) fn new(pieces: Arc<Pieces>, footer: Arc<Footer>, cache: Arc<Cache>) -> Self {
+        Self {
+            pieces,
+            footer,
+            cache,
+            read_whole: RefCell::default(),
+            inflater: RefCell::new(None),
+            room: RefCell::new(Vec::new()),
+        }
     }
 
     /// Inflates bytes that must give exactly `plain` ones.
@@ -45,6 +62,39 @@ impl Data {
     /// An error about the whole file.
     pub(super) fn damaged(&self, what: &str) -> ReadError {
         whole(&self.pieces, what)
+    }
+
+    /// Gets all of a row group at once if it is not large, for a read of many of its columns.
+    pub(super) fn fetch(&self, group: usize) {
+        if let Some(bytes) = self.footer.bytes(group).filter(|bytes| bytes.end - bytes.start <= AT_ONCE_BYTES) {
+            // What cannot be had so may be had in part.
+            let _ = self.pieces.fetch(bytes.start, bytes.end - bytes.start);
+        }
+    }
+
+    /// Lets the disk fetch of those row groups the columns that were read as a whole so far.
+    pub(super) fn announce_groups(&self, groups: impl Iterator<Item = usize>) {
+        let leaves = self.read_whole.borrow();
+        let chunks = groups.flat_map(|group| leaves.iter().filter_map(move |leaf| self.footer.chunk(group, *leaf)));
+        let places: Vec<Range<u64>> = chunks
+            .map(|chunk| {
+                let (from, length) = chunk.byte_range();
+                from..from.saturating_add(length)
+            })
+            .collect();
+        self.announce(&places);
+    }
+
+    /// Lets the disk fetch what these columns have of the rows.
+    pub(super) fn announce_rows(&self, group: usize, names: &[&str], rows: &Bitmap) {
+        let columns = names.iter().filter_map(|name| self.intrinsic(group, name).ok());
+        self.announce(&columns.flat_map(|column| column.places(rows)).collect::<Vec<_>>());
+    }
+
+    fn announce(&self, places: &[Range<u64>]) {
+        if !places.is_empty() {
+            self.pieces.ranges.will_read(self.pieces.name, BlockFile::Data, places);
+        }
     }
 
     /// A column of a row group by its number.

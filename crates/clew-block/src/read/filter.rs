@@ -4,6 +4,7 @@
 //! entry, and pages without a row that is left are not opened.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use clew_model::scan::{AttributeScope, Condition, Field, Op, SpanFilter};
 use clew_model::{Attribute, Test, Value, ValueRef};
@@ -14,7 +15,7 @@ use super::damage::ReadError;
 use super::data::Data;
 use super::span_attribute::{self, Sources};
 use crate::json::{read_resource, read_scope};
-use crate::sidecar::{Group, Names, Probe};
+use crate::sidecar::{Group, Groups, Names, Probe};
 
 /// Texts of resources and scopes whose answer is kept.
 const KEPT_MAX: usize = 1 << 14;
@@ -40,6 +41,16 @@ pub(super) struct Question<'r> {
 pub(super) struct Known<'g> {
     pub(super) group: &'g Group,
     pub(super) names: &'g Names,
+    /// [`Groups::zone_rows`].
+    zone_rows: u32,
+}
+
+impl<'g> Known<'g> {
+    /// What is known of the row group of that number.
+    pub(super) fn of((groups, names): &'g (Arc<Groups>, Arc<Names>), number: usize) -> Option<Self> {
+        let group = groups.groups.get(number)?;
+        Some(Self { group, names, zone_rows: groups.zone_rows })
+    }
 }
 
 impl<'r> Filter<'r> {
@@ -51,7 +62,7 @@ impl<'r> Filter<'r> {
 
     /// Whether a row of the group may meet it, as far as the sidecar says. `bloom` reads the group's filter, once.
     pub(super) fn may_meet(&self, known: Known<'_>, mut bloom: impl FnMut() -> Option<super::Bloom>) -> bool {
-        let Known { group, names } = known;
+        let Known { group, names, .. } = known;
         if !self.questions.iter().all(|question| question.may_meet(known)) {
             return false;
         }
@@ -76,6 +87,11 @@ impl<'r> Filter<'r> {
         known: Option<Known<'_>>,
         rows: &mut Bitmap,
     ) -> Result<(), ReadError> {
+        for question in &self.questions {
+            if let Some(known) = &known {
+                question.pass_over(known, rows);
+            }
+        }
         for question in &mut self.questions {
             if rows.is_empty() {
                 break;
@@ -105,7 +121,7 @@ impl<'r> Question<'r> {
 
     /// Whether a row of the group may meet it, without its Bloom filter.
     fn may_meet(&self, known: Known<'_>) -> bool {
-        let Known { group, names } = known;
+        let Known { group, names, .. } = known;
         match &self.condition.field {
             Field::Service => {
                 let mut services = group.services.iter().filter_map(|code| names.services.get(*code as usize));
@@ -122,6 +138,19 @@ impl<'r> Question<'r> {
             },
             Field::Name | Field::Kind | Field::Status => true,
             Field::Attribute { .. } => self.probe.as_ref().is_none_or(|probe| probe.may_meet(group, names)),
+        }
+    }
+
+    /// Leaves out rows none of which can meet it, as far as the sidecar says.
+    fn pass_over(&self, known: &Known<'_>, rows: &mut Bitmap) {
+        if self.condition.field != Field::Duration {
+            return;
+        }
+        let zone = known.zone_rows as usize;
+        for (number, durations) in known.group.durations_nanos.iter().enumerate() {
+            if !self.may_lie(*durations) {
+                rows.clear_range(number * zone..(number + 1) * zone);
+            }
         }
     }
 
@@ -204,27 +233,32 @@ pub(super) fn narrow(
     let mut met = Bitmap::none(rows.row_count());
     // Per entry of the dictionary whether it is met, and whether any is.
     let mut entries: Option<(Vec<bool>, bool)> = None;
+    column.pack();
     while let Some(page) = column.next(rows)? {
         if let Some(present) = &mut present {
             page.add_present(present);
         }
         match (&page.values, &page.dictionary) {
-            (Values::Codes(codes), Some(dictionary)) => {
+            (Values::Packed(codes), Some(dictionary)) => {
                 let (entries, any) = entries.get_or_insert_with(|| {
                     let entries: Vec<bool> = (0..dictionary.len()).map(|at| is_met(dictionary, at)).collect();
                     let any = entries.contains(&true);
                     (entries, any)
                 });
                 if *any {
-                    page.add_where(&mut met, |at| entries[codes[at] as usize]);
+                    let codes = codes.met(entries);
+                    page.add_met(&mut met, &codes.ok_or_else(|| column.damaged("its codes are malformed"))?);
                 }
             }
             (Values::Bools(truths), _) => {
                 // There are two of them at most to be compared.
-                let mut known = [None; 2];
-                page.add_where(&mut met, |at| {
-                    *known[usize::from(truths[at])].get_or_insert_with(|| is_met(&page.values, at))
-                });
+                let mut is_met = |truth| truths.first(truth).is_some_and(|at| is_met(&page.values, at));
+                match (is_met(true), is_met(false)) {
+                    (true, true) => page.add_present(&mut met),
+                    (true, false) => page.add_met(&mut met, truths),
+                    (false, true) => page.add_met(&mut met, &truths.inverted()),
+                    (false, false) => {}
+                }
             }
             (values, _) => page.for_each_in(rows, |row, at| {
                 if is_met(values, at) {

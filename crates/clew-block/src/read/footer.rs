@@ -1,6 +1,7 @@
 //! What the end of the Parquet file says: row groups, columns, pages.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use parquet::basic::Type;
 use parquet::file::metadata::{
@@ -119,6 +120,15 @@ impl Footer {
 
     pub(super) fn chunk(&self, group: usize, leaf: usize) -> Option<&ColumnChunkMetaData> {
         self.meta.row_groups().get(group)?.columns().get(leaf)
+    }
+
+    /// Where a row group lies.
+    pub(super) fn bytes(&self, group: usize) -> Option<Range<u64>> {
+        let columns = self.meta.row_groups().get(group)?.columns().iter();
+        let ranges = columns.map(ColumnChunkMetaData::byte_range);
+        ranges
+            .map(|(from, length)| from..from.saturating_add(length))
+            .reduce(|one, two| one.start.min(two.start)..one.end.max(two.end))
     }
 
     pub(super) fn pages(&self, group: usize, leaf: usize) -> Option<&[PageLocation]> {

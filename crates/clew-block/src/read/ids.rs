@@ -65,8 +65,12 @@ impl TenantIds {
 }
 
 impl Block {
-    /// The place of a trace, by one slice of the ids.
+    /// The place of a trace, by all ids if they are at hand, else by one slice of them.
     pub(super) fn find(&self, tenant: usize, id: TraceId, expired: Expired<'_>) -> Result<Option<Place>, Fault> {
+        if let Some(all) = self.cache.held::<TenantIds>(self.meta.name, Part::Ids(tenant as u32)) {
+            let found = all.ids.binary_search(&id).ok();
+            return Ok(found.map(|number| Place { number, rows: all.rows(number) }));
+        }
         let end = self.tenant_rows(tenant);
         let of = |place: &SlicePlace, slice: &Slice| {
             let (at, rows) = slice.find(id)?;

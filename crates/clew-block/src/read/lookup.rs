@@ -12,14 +12,14 @@ use super::ids::{Place, TenantIds};
 use super::spans::{Depth, SpanReader};
 use super::{Block, Fault};
 
-/// From so many ids on, all ids of the tenant are read at once.
-const MANY_IDS: usize = 256;
+/// From so many ids on, all ids of the tenant are read at once, and kept: lists ask for some traces several times.
+const MANY_IDS: usize = 16;
 
 /// Ids between two looks at the time.
 const IDS_AT_ONCE: usize = 1024;
 
 /// Places of traces, by slices or by all ids of the tenant, whichever takes less.
-struct Places<'b> {
+pub(super) struct Places<'b> {
     block: &'b Block,
     tenant: usize,
     all: Option<std::sync::Arc<TenantIds>>,
@@ -28,12 +28,14 @@ struct Places<'b> {
 }
 
 impl<'b> Places<'b> {
-    fn new(block: &'b Block, tenant: usize, count: usize, expired: Expired<'_>) -> Result<Self, Fault> {
+    /// For a question about so many ids.
+    pub(super) fn new(block: &'b Block, tenant: usize, count: usize, expired: Expired<'_>) -> Result<Self, Fault> {
         let all = if count < MANY_IDS { None } else { Some(block.tenant_ids(tenant, expired)?) };
         Ok(Self { block, tenant, all, last: Cell::default() })
     }
 
-    fn find(&self, id: TraceId, expired: Expired<'_>) -> Result<Option<Place>, Fault> {
+    /// The place of a trace, if the tenant has it.
+    pub(super) fn find(&self, id: TraceId, expired: Expired<'_>) -> Result<Option<Place>, Fault> {
         match &self.all {
             Some(all) => {
                 let (last, near) = self.last.get();
@@ -177,7 +179,7 @@ fn has_repeats(spans: &[Span]) -> bool {
 }
 
 /// The ids without repeats.
-fn once(ids: &[TraceId]) -> Vec<TraceId> {
+pub(super) fn once(ids: &[TraceId]) -> Vec<TraceId> {
     let mut asked = HashSet::with_capacity(ids.len());
     ids.iter().copied().filter(|id| asked.insert(*id)).collect()
 }

@@ -5,6 +5,7 @@
 //! checksums. What of the sidecar is missing or damaged is made again from the Parquet file; what of that file cannot be
 //! read is left out, and the answer says so. Both are remembered as the block's [`Block::damage`].
 
+mod attributes;
 mod bitmap;
 mod cache;
 mod column;
@@ -14,6 +15,7 @@ mod filter;
 mod footer;
 mod ids;
 mod lookup;
+mod matched;
 mod pieces;
 mod ranges;
 mod remade;
@@ -29,8 +31,10 @@ mod verify;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use clew_model::attributes::{AttributesRequest, KeysAnswer, ValuesAnswer};
 use clew_model::scan::{
-    Expired, ExtentsAnswer, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource, SummariesAnswer,
+    Enough, Expired, ExtentsAnswer, MatchedAnswer, MatchedRequest, NewestAnswer, RowsAnswer, ScanAnswer, ScanError,
+    ScanRequest, SpanSource, SummariesAnswer, TraceVersion,
 };
 use clew_model::{Tenant, TraceId};
 
@@ -40,7 +44,10 @@ pub use self::damage::ReadError;
 pub use self::ranges::Ranges;
 use self::spans::Depth;
 pub use self::verify::{ColumnSize, Problem, verify};
-use crate::BlockMeta;
+use crate::{BlockFile, BlockMeta};
+
+/// About as many as footers have.
+const FOOTER_BYTES: u64 = 128 << 10;
 
 /// The bytes of a Bloom filter.
 type Bloom = Arc<Bytes>;
@@ -79,6 +86,14 @@ impl Block {
         self.side_bytes
     }
 
+    /// Lets the disk fetch what the first questions read of it: the sidecar and the end of the Parquet file. Opens nothing.
+    pub fn announce(&self) {
+        let (name, end, side) = (self.meta.name, self.meta.data_bytes, 0..self.side_bytes);
+        let footer = end.saturating_sub(FOOTER_BYTES)..end;
+        self.ranges.will_read(name, BlockFile::Side, &[side]);
+        self.ranges.will_read(name, BlockFile::Data, &[footer]);
+    }
+
     /// What was found damaged so far, each place once and by place, the first 64 of them.
     pub fn damage(&self) -> Vec<ReadError> {
         self.damage.places()
@@ -107,6 +122,15 @@ impl SpanSource for Block {
         scan::scan(self, request, expired)
     }
 
+    fn scan_newest(
+        &self,
+        request: &ScanRequest,
+        enough: &Enough,
+        expired: Expired<'_>,
+    ) -> Result<NewestAnswer, ScanError> {
+        scan::newest(self, request, enough, expired)
+    }
+
     fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
         lookup::extents(self, tenant, ids, expired)
     }
@@ -115,18 +139,26 @@ impl SpanSource for Block {
         lookup::summaries(self, tenant, ids, expired)
     }
 
+    /// Its name: what is in it never changes.
+    fn version(&self, tenant: &Tenant, id: TraceId, expired: Expired<'_>) -> Result<Option<TraceVersion>, ScanError> {
+        let Some(number) = self.tenant_number(tenant) else { return Ok(Some(TraceVersion::default())) };
+        match self.find(number, id, expired) {
+            Ok(place) => Ok(Some(TraceVersion(place.map(|_| (self.meta.name.0, 0)).into_iter().collect()))),
+            Err(Fault::Expired) => Err(ScanError::Expired),
+            Err(Fault::Lost(_)) => Ok(None),
+        }
+    }
+
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         lookup::rows(self, tenant, ids, Depth::Whole, expired)
     }
 
-    fn outlines(
-        &self,
-        tenant: &Tenant,
-        ids: &[TraceId],
-        with_attributes: bool,
-        expired: Expired<'_>,
-    ) -> Result<RowsAnswer, ScanError> {
-        lookup::rows(self, tenant, ids, Depth::Outline { with_attributes }, expired)
+    fn outlines(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        lookup::rows(self, tenant, ids, Depth::Outline, expired)
+    }
+
+    fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {
+        matched::matched(self, request, expired)
     }
 
     /// Fails when neither the sidecar nor all rows can be read.
@@ -141,6 +173,19 @@ impl SpanSource for Block {
         let Some(number) = self.tenant_number(tenant) else { return Ok(Vec::new()) };
         let names = self.known_names(&|| false).map_err(Fault::into_scan)?;
         Ok(names.operations_of(number, service).into_iter().map(str::to_owned).collect())
+    }
+
+    fn attribute_keys(&self, request: &AttributesRequest, expired: Expired<'_>) -> Result<KeysAnswer, ScanError> {
+        attributes::keys(self, request, expired)
+    }
+
+    fn attribute_values(
+        &self,
+        key: &str,
+        request: &AttributesRequest,
+        expired: Expired<'_>,
+    ) -> Result<ValuesAnswer, ScanError> {
+        attributes::values(self, key, request, expired)
     }
 
     fn tenants(&self) -> Result<Vec<Tenant>, ScanError> {

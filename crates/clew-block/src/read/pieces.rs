@@ -25,50 +25,80 @@ pub(super) struct Pieces {
     pub(super) ranges: Arc<dyn Ranges>,
     /// CRC32C of each piece; `None` when the sidecar's list is lost, and bytes are taken as they come.
     pub(super) sums: Option<Arc<Sums>>,
-    /// The pieces that were read last, and where they lie: columns that follow each other often share some.
-    pub(super) last: Arc<Mutex<(u64, Bytes)>>,
+    /// The pieces that were read last: columns that follow each other often share some.
+    pub(super) last: Arc<Mutex<Held>>,
+}
+
+/// Pieces in memory, one after the other.
+#[derive(Default)]
+pub(super) struct Held {
+    /// Where they lie in the file.
+    from: u64,
+    bytes: Bytes,
+    /// Which of them were verified.
+    verified: Vec<bool>,
 }
 
 impl Pieces {
     /// These bytes, verified together with the rest of the pieces in which they lie.
     pub(super) fn read(&self, offset: u64, length: u64) -> std::result::Result<Bytes, ReadError> {
-        let error =
-            |offset, length, detail| ReadError { name: self.name, file: BlockFile::Data, offset, length, detail };
-        let end = offset.checked_add(length).filter(|end| *end <= self.length);
-        let Some(end) = end else {
-            return Err(error(offset, length, format!("the file has {} bytes only", self.length)));
-        };
-        let (first, last) = (offset / PIECE, end.div_ceil(PIECE));
-        let (from, to) = (first * PIECE, (last * PIECE).min(self.length));
-        if let Some(bytes) = self.held(offset, length) {
-            return Ok(bytes);
+        let (from, to) = self.whole_pieces(offset, length)?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if from < last.from || to > last.from + last.bytes.len() as u64 {
+            *last = self.hold(from, to)?;
         }
-        let wrong = |err: io::Error| error(from, to - from, format!("cannot be read: {err}"));
-        let bytes = self.ranges.read(self.name, BlockFile::Data, from, (to - from) as usize).map_err(wrong)?;
-        if bytes.len() as u64 != to - from {
-            return Err(error(from, to - from, format!("only {} bytes were read", bytes.len())));
-        }
-        if let Some(sums) = &self.sums {
-            for (piece, number) in bytes.chunks(PIECE_BYTES).zip(first..) {
-                if !sums.is_whole(number as usize, piece) {
-                    let detail = "they do not match their checksum".to_owned();
-                    return Err(error(number * PIECE, piece.len() as u64, detail));
-                }
+        let first = ((from - last.from) / PIECE) as usize;
+        let Held { from: base, bytes, verified } = &mut *last;
+        let count = (to - from).div_ceil(PIECE) as usize;
+        for (at, is_verified) in verified.iter_mut().enumerate().skip(first).take(count) {
+            if !*is_verified {
+                let start = at * PIECE_BYTES;
+                self.verify(*base + start as u64, &bytes[start..bytes.len().min(start + PIECE_BYTES)])?;
+                *is_verified = true;
             }
         }
-        let start = (offset - from) as usize;
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = (from, bytes.clone());
+        let start = (offset - *base) as usize;
         Ok(bytes.slice(start..start + length as usize))
     }
-}
 
-impl Pieces {
-    /// The bytes, if they were read last.
-    fn held(&self, offset: u64, length: u64) -> Option<Bytes> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = usize::try_from(offset.checked_sub(last.0)?).ok()?;
-        let end = start.checked_add(usize::try_from(length).ok()?)?;
-        (end <= last.1.len()).then(|| last.1.slice(start..end))
+    /// Gets all these bytes at once, for several reads to come. Each verifies what it needs.
+    pub(super) fn fetch(&self, offset: u64, length: u64) -> std::result::Result<(), ReadError> {
+        let (from, to) = self.whole_pieces(offset, length)?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if from < last.from || to > last.from + last.bytes.len() as u64 {
+            *last = self.hold(from, to)?;
+        }
+        Ok(())
+    }
+
+    /// The first byte of the first piece that these bytes touch, and the end of the last.
+    fn whole_pieces(&self, offset: u64, length: u64) -> std::result::Result<(u64, u64), ReadError> {
+        let end = offset.checked_add(length).filter(|end| *end <= self.length);
+        let end = end.ok_or_else(|| self.error(offset, length, format!("the file has {} bytes only", self.length)))?;
+        Ok((offset / PIECE * PIECE, (end.div_ceil(PIECE) * PIECE).min(self.length)))
+    }
+
+    fn hold(&self, from: u64, to: u64) -> std::result::Result<Held, ReadError> {
+        let wrong = |err: io::Error| self.error(from, to - from, format!("cannot be read: {err}"));
+        let bytes = self.ranges.read(self.name, BlockFile::Data, from, (to - from) as usize).map_err(wrong)?;
+        if bytes.len() as u64 != to - from {
+            return Err(self.error(from, to - from, format!("only {} bytes were read", bytes.len())));
+        }
+        let verified = vec![false; bytes.len().div_ceil(PIECE_BYTES)];
+        Ok(Held { from, bytes, verified })
+    }
+
+    fn verify(&self, offset: u64, piece: &[u8]) -> std::result::Result<(), ReadError> {
+        match &self.sums {
+            Some(sums) if !sums.is_whole((offset / PIECE) as usize, piece) => {
+                Err(self.error(offset, piece.len() as u64, "they do not match their checksum".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn error(&self, offset: u64, length: u64, detail: String) -> ReadError {
+        ReadError { name: self.name, file: BlockFile::Data, offset, length, detail }
     }
 }
 

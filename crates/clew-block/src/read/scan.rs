@@ -2,12 +2,17 @@
 //!
 //! Row group after row group: the sidecar says which of them can matter; filters narrow sets of rows; of the rows that
 //! are left, only the first ones of each trace are read further. Without filters the sidecar answers alone.
+//!
+//! Who wants the newest traces and a bounded count of all gets no more row groups read in full once the count is there: of
+//! the rest, only traces that begin no earlier than the last of the newest ones found are looked at.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use clew_model::SpanId;
-use clew_model::scan::{Expired, ScanAnswer, ScanError, ScanRequest, SpanRow, TimeRange, TraceMatch};
+use clew_model::scan::{
+    Enough, Expired, Extent, NewestAnswer, ScanAnswer, ScanError, ScanRequest, SpanRow, TimeRange, TraceMatch,
+};
+use clew_model::{SpanId, TraceId};
 
 use super::bitmap::Bitmap;
 use super::damage::{Lack, ReadError};
@@ -20,68 +25,138 @@ use crate::sidecar::{Groups, Names, TraceSummary};
 /// As many as [`TraceMatch::filters_met`] has bits.
 const FILTERS_MAX: usize = 64;
 
+/// Row groups that are announced to the disk before they are read.
+const GROUPS_AHEAD: usize = 8;
+
 /// Matching rows of a trace that are read beyond those asked for: rows of equal start and span id are ordered by their
 /// duration, which the block's order does not know.
 const SPARE_ROWS: usize = 8;
 
 /// Answers [`clew_model::scan::SpanSource::scan`].
 pub(super) fn scan(block: &Block, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError> {
+    let all = Enough { count: u64::MAX, newest: 0, floor_unix_nanos: 0 };
+    Ok(newest(block, request, &all, expired)?.answer)
+}
+
+/// Answers [`clew_model::scan::SpanSource::scan_newest`].
+pub(super) fn newest(
+    block: &Block,
+    request: &ScanRequest,
+    enough: &Enough,
+    expired: Expired<'_>,
+) -> Result<NewestAnswer, ScanError> {
     if request.filters.len() > FILTERS_MAX {
         let found = request.filters.len();
         return Err(ScanError::Request(format!("a scan takes at most {FILTERS_MAX} filters, not {found}")));
     }
-    let mut answer = ScanAnswer::default();
+    let mut answer = NewestAnswer::default();
     let Some(tenant) = block.tenant_number(&request.tenant) else { return Ok(answer) };
     let part = &block.meta.tenants[tenant];
-    if !part.has_odd_traces && !part.extent.is_odd && !part.extent.meets(request.range) {
+    let is_odd = part.has_odd_traces || part.extent.is_odd;
+    if !is_odd && !part.extent.meets(request.range) {
+        return Ok(answer);
+    }
+    if enough.count == 0 && !is_odd && part.extent.end_unix_nanos < enough.floor_unix_nanos {
+        answer.left_out_before_unix_nanos = Some(enough.floor_unix_nanos);
         return Ok(answer);
     }
     let mut lack = Lack::default();
-    match answered(block, tenant, request, expired, &mut answer, &mut lack) {
+    let found = if request.filters.is_empty() {
+        all_traces(block, tenant, request, enough, expired, &mut answer)
+    } else {
+        matching(block, tenant, request, enough, expired, &mut answer, &mut lack)
+    };
+    match found {
         Ok(()) => {}
         Err(Fault::Expired) => return Err(ScanError::Expired),
         Err(Fault::Lost(error)) => lack.add(error),
     }
-    answer.incomplete = lack.into_incomplete();
+    answer.answer.incomplete = lack.into_incomplete();
     Ok(answer)
 }
 
-fn answered(
+/// Every trace is a match.
+fn all_traces(
     block: &Block,
     tenant: usize,
     request: &ScanRequest,
+    enough: &Enough,
     expired: Expired<'_>,
-    answer: &mut ScanAnswer,
-    lack: &mut Lack,
+    answer: &mut NewestAnswer,
 ) -> Result<(), Fault> {
-    if request.filters.is_empty() {
-        let (ids, summaries) = Summaries::of(block, tenant, expired)?;
-        let all = ids.ids.iter().zip(summaries.all());
-        let inside = all.filter(|(_, summary)| meets(summary, request.range));
-        answer.matches = inside.map(|(id, summary)| found(*id, summary)).collect();
-        return Ok(());
-    }
-    let mut filters: Vec<Filter<'_>> = request.filters.iter().map(Filter::new).collect();
-    let known = block.groups().ok();
-    let mut scan = Scan { block, tenant, expired, lack, known, groups: Vec::new(), scanned_count: 0, inside: None };
-    scan.plan(&filters)?;
-    if scan.groups.is_empty() {
-        return Ok(());
-    }
-    let data = block.data()?;
-    let matched = scan.matched(&data, &mut filters, request.range)?;
-    answer.scanned_count = scan.scanned_count;
-    if !matched.is_empty() {
-        let (ids, summaries) = Summaries::of(block, tenant, expired)?;
-        let mut traces = Traces::new(&ids, &data, request.rows_per_trace as usize);
-        for group in &matched {
-            traces.push(group);
-        }
-        let rows = scan.rows(&data, &traces.picked);
-        answer.matches = traces.into_matches(&summaries, &rows, request.range);
+    let (ids, summaries) = Summaries::of(block, tenant, expired)?;
+    let all = ids.ids.iter().zip(summaries.all());
+    let inside: Vec<_> = all.filter(|(_, summary)| meets(summary, request.range)).collect();
+    let count = usize::try_from(enough.count).unwrap_or(usize::MAX).min(inside.len());
+    let (counted, rest) = inside.split_at(count);
+    let found = |(id, summary): &(&TraceId, &TraceSummary)| found(**id, summary);
+    answer.answer.matches = counted.iter().map(found).collect();
+    if !rest.is_empty() {
+        let floor = floor(counted.iter().map(|(_, summary)| summary.extent), enough);
+        answer.answer.matches.extend(rest.iter().filter(|(_, summary)| is_from(summary, floor)).map(found));
+        answer.left_out_before_unix_nanos = (floor > 0).then_some(floor);
     }
     Ok(())
 }
+
+/// The traces with rows that meet filters.
+fn matching(
+    block: &Block,
+    tenant: usize,
+    request: &ScanRequest,
+    enough: &Enough,
+    expired: Expired<'_>,
+    answer: &mut NewestAnswer,
+    lack: &mut Lack,
+) -> Result<(), Fault> {
+    let mut filters: Vec<Filter<'_>> = request.filters.iter().map(Filter::new).collect();
+    let known = block.groups().ok();
+    let mut scan =
+        Scan { block, tenant, expired, lack, known, data: None, scanned_count: 0, inside: None, announced: 0 };
+    let groups = scan.groups()?;
+    scan.inside = scan.rows_inside(request.range)?;
+    let mut traces = Traces::new(request.rows_per_trace as usize);
+    let mut groups = groups.into_iter();
+    while (traces.found.len() as u64) < enough.count {
+        let Some(group) = groups.next() else { break };
+        scan.look(group, &mut filters, &mut traces)?;
+    }
+    if groups.len() > 0 {
+        let floor = traces.floor(enough);
+        if floor > 0 {
+            scan.inside = Some(scan.rows_where(|summary| meets(summary, request.range) && is_from(summary, floor))?);
+            answer.left_out_before_unix_nanos = Some(floor);
+        }
+        for group in groups {
+            scan.look(group, &mut filters, &mut traces)?;
+        }
+    }
+    let rows = scan.rows(&traces.picked)?;
+    answer.answer.scanned_count = scan.scanned_count;
+    answer.answer.matches = traces.into_matches(&rows, request.range);
+    Ok(())
+}
+
+/// The start that is the last of the newest ones of these and no less than what the question says; 0 when they are too few.
+fn floor(extents: impl Iterator<Item = Extent>, enough: &Enough) -> u64 {
+    let mut starts: Vec<u64> = extents.filter(|extent| !extent.is_odd).map(|extent| extent.start_unix_nanos).collect();
+    let own = match enough.newest.checked_sub(1) {
+        Some(last) if last < starts.len() => {
+            let (_, start, _) = starts.select_nth_unstable_by_key(last, |start| std::cmp::Reverse(*start));
+            *start
+        }
+        _ => 0,
+    };
+    own.max(enough.floor_unix_nanos)
+}
+
+/// Whether the trace begins there or later, for all that is known here.
+fn is_from(summary: &TraceSummary, floor_unix_nanos: u64) -> bool {
+    summary.extent.is_odd || summary.extent.start_unix_nanos >= floor_unix_nanos
+}
+
+/// Start, span id and duration of a row that is shown.
+type ShownRow = (u64, u64, u64);
 
 /// The summaries of a tenant's traces.
 struct Summaries {
@@ -112,7 +187,7 @@ fn meets(summary: &TraceSummary, range: TimeRange) -> bool {
     summary.extent.is_odd || summary.extent.meets(range)
 }
 
-fn found(trace_id: clew_model::TraceId, summary: &TraceSummary) -> TraceMatch {
+fn found(trace_id: TraceId, summary: &TraceSummary) -> TraceMatch {
     TraceMatch { trace_id, extent: summary.extent, filters_met: 0, matched_count: 0, rows: Vec::new() }
 }
 
@@ -124,75 +199,116 @@ struct Scan<'s> {
     lack: &'s mut Lack,
     /// What the sidecar says of the row groups, if it says so.
     known: Option<(Arc<Groups>, Arc<Names>)>,
-    /// The row groups to look at, each with the filters that may be met there. Without a footer nobody knows how many
-    /// there are, so none is named.
-    groups: Vec<(usize, u64)>,
+    /// The Parquet file, once it was needed.
+    data: Option<Data>,
     scanned_count: u64,
-    /// The rows of the tenant's traces that lie in the range; `None` when all do.
+    /// The rows of the tenant's traces that the question is about; `None` when all are.
     inside: Option<Vec<Range<u64>>>,
+    /// Row groups before that one were announced to the disk.
+    announced: usize,
 }
 
 /// The rows of a row group that met filters.
 struct Matched {
-    group: usize,
+    /// The group's first row.
+    first: u64,
     /// By the filter's number.
     filters: Vec<(usize, Bitmap)>,
     any: Bitmap,
 }
 
 impl Scan<'_> {
-    /// Which row groups may matter, by the sidecar alone.
-    fn plan(&mut self, filters: &[Filter<'_>]) -> Result<(), Fault> {
-        let all = u64::MAX >> (64 - filters.len());
-        let Some((groups, names)) = &self.known else {
-            let count = self.block.data()?.footer.group_count();
-            self.groups = (0..count).map(|group| (group, all)).collect();
-            return Ok(());
+    /// The row groups that hold rows of the tenant, with those rows.
+    fn groups(&mut self) -> Result<Vec<(usize, Range<u64>)>, Fault> {
+        let firsts: Vec<u64> = match &self.known {
+            Some((groups, _)) => {
+                let ends = groups.groups.iter().scan(0, |end, group| {
+                    *end += u64::from(group.row_count);
+                    Some(*end)
+                });
+                std::iter::once(0).chain(ends).collect()
+            }
+            None => self.data()?.footer.first_rows.clone(),
         };
         let rows = self.block.tenant_rows(self.tenant);
-        let mut first = 0;
-        for (number, group) in groups.groups.iter().enumerate() {
-            let end = first + u64::from(group.row_count);
-            let is_outside = end <= rows.start || rows.end <= first;
-            first = end;
-            if is_outside {
-                continue;
+        let own = firsts.windows(2).map(|ends| ends[0].max(rows.start)..ends[1].min(rows.end));
+        Ok(own.enumerate().filter(|(_, rows)| !rows.is_empty()).collect())
+    }
+
+    /// The Parquet file.
+    fn data(&mut self) -> Result<&Data, Fault> {
+        if self.data.is_none() {
+            self.data = Some(self.block.data()?);
+        }
+        Ok(self.data.as_ref().expect("it was opened"))
+    }
+
+    /// Adds the traces of a row group that have rows which meet filters.
+    fn look(
+        &mut self,
+        (group, rows): (usize, Range<u64>),
+        filters: &mut [Filter<'_>],
+        traces: &mut Traces,
+    ) -> Result<(), Fault> {
+        if (self.expired)() {
+            return Err(Fault::Expired);
+        }
+        if self.inside.as_ref().is_some_and(|inside| !touches(inside, &rows)) {
+            return Ok(());
+        }
+        let may_meet = self.may_meet(group, filters);
+        if may_meet == 0 {
+            return Ok(());
+        }
+        let matched = self.matched(group, may_meet, filters)?;
+        self.announce(group, filters);
+        if let Some(matched) = matched {
+            if traces.summed_up.is_none() {
+                traces.summed_up = Some(Summaries::of(self.block, self.tenant, self.expired)?);
             }
-            if (self.expired)() {
-                return Err(Fault::Expired);
-            }
-            let known = Known { group, names };
-            let bloom = || self.block.bloom(number, group).ok();
-            let may_meet = |filter: &usize| filters[*filter].may_meet(known, bloom);
-            let met = (0..filters.len()).filter(may_meet).fold(0, |met, filter| met | 1 << filter);
-            if met != 0 {
-                self.groups.push((number, met));
-            }
+            traces.push(&matched);
         }
         Ok(())
     }
 
-    /// The rows that meet filters.
-    fn matched(&mut self, data: &Data, filters: &mut [Filter<'_>], range: TimeRange) -> Result<Vec<Matched>, Fault> {
-        self.inside = self.rows_inside(range)?;
-        let mut matched = Vec::new();
-        for (group, may_meet) in std::mem::take(&mut self.groups) {
-            if (self.expired)() {
-                return Err(Fault::Expired);
-            }
-            let base = self.base(data, group);
-            if base.is_empty() {
-                continue;
-            }
+    /// Lets the disk fetch what is going to be read of the next row groups.
+    fn announce(&mut self, group: usize, filters: &[Filter<'_>]) {
+        let (Some((groups, _)), Some(data)) = (&self.known, &self.data) else { return };
+        if group < self.announced {
+            return;
+        }
+        let next = group + 1..groups.groups.len().min(group + 1 + GROUPS_AHEAD);
+        data.announce_groups(next.clone().filter(|group| self.may_meet(*group, filters) != 0));
+        self.announced = next.end;
+    }
+
+    /// Which filters rows of the group may meet, by the sidecar alone.
+    fn may_meet(&self, number: usize, filters: &[Filter<'_>]) -> u64 {
+        let known = self.known.as_ref().and_then(|known| Known::of(known, number));
+        let Some(known) = known else { return u64::MAX };
+        let bloom = || self.block.bloom(number, known.group).ok();
+        let may_meet = |filter: &usize| filters[*filter].may_meet(known, bloom);
+        (0..filters.len()).filter(may_meet).fold(0, |met, filter| met | 1 << filter)
+    }
+
+    /// The rows that meet filters; `None` when none does.
+    fn matched(&mut self, group: usize, may_meet: u64, filters: &mut [Filter<'_>]) -> Result<Option<Matched>, Fault> {
+        self.data()?;
+        let Some(data) = self.data.take() else { return Ok(None) };
+        if group >= data.footer.group_count() {
+            let error = data.damaged("a row group that the sidecar names is not in it");
+            self.data = Some(data);
+            return Err(Fault::Lost(error));
+        }
+        let base = self.base(&data, group);
+        let mut found =
+            Matched { first: data.footer.first_rows[group], filters: Vec::new(), any: Bitmap::none(base.row_count()) };
+        if !base.is_empty() {
             self.scanned_count += base.count() as u64;
-            let mut found = Matched { group, filters: Vec::new(), any: Bitmap::none(base.row_count()) };
             for (number, filter) in filters.iter_mut().enumerate().filter(|(number, _)| may_meet >> number & 1 == 1) {
                 let mut rows = base.clone();
-                let known = self
-                    .known
-                    .as_ref()
-                    .and_then(|(groups, names)| groups.groups.get(group).map(|group| Known { group, names }));
-                match filter.narrow(data, group, known, &mut rows) {
+                let known = self.known.as_ref().and_then(|known| Known::of(known, group));
+                match filter.narrow(&data, group, known, &mut rows) {
                     Ok(()) if !rows.is_empty() => {
                         found.any.unite(&rows);
                         found.filters.push((number, rows));
@@ -201,11 +317,9 @@ impl Scan<'_> {
                     Err(error) => self.lose(error),
                 }
             }
-            if !found.filters.is_empty() {
-                matched.push(found);
-            }
         }
-        Ok(matched)
+        self.data = Some(data);
+        Ok((!found.filters.is_empty()).then_some(found))
     }
 
     /// The ranges of rows whose traces lie in the time range.
@@ -216,17 +330,21 @@ impl Scan<'_> {
             // Odd traces are never outside.
             return Ok(None);
         }
+        self.rows_where(|summary| meets(summary, range)).map(Some)
+    }
+
+    /// The ranges of rows whose traces are such.
+    fn rows_where(&self, is_inside: impl Fn(&TraceSummary) -> bool) -> Result<Vec<Range<u64>>, Fault> {
         let (ids, summaries) = Summaries::of(self.block, self.tenant, self.expired)?;
         let mut inside: Vec<Range<u64>> = Vec::new();
-        let inside_range = summaries.all().iter().enumerate().filter(|(_, summary)| meets(summary, range));
-        for (number, _) in inside_range {
+        for (number, _) in summaries.all().iter().enumerate().filter(|(_, summary)| is_inside(summary)) {
             let rows = ids.rows(number);
             match inside.last_mut().filter(|last| last.end == rows.start) {
                 Some(last) => last.end = rows.end,
                 None => inside.push(rows),
             }
         }
-        Ok(Some(inside))
+        Ok(inside)
     }
 
     /// The rows of a group that the question is about.
@@ -255,15 +373,20 @@ impl Scan<'_> {
     }
 
     /// Of these rows, which rise, start, span id and duration; `None` for rows that cannot be read.
-    fn rows(&mut self, data: &Data, picked: &[u32]) -> Vec<Option<(u64, u64, u64)>> {
+    fn rows(&mut self, picked: &[u32]) -> Result<Vec<Option<ShownRow>>, Fault> {
         let mut rows = Vec::with_capacity(picked.len());
-        for picked in picked.chunk_by(|one, next| group_of(data, *one) == group_of(data, *next)) {
-            let group = group_of(data, picked[0]);
+        if picked.is_empty() {
+            return Ok(rows);
+        }
+        self.data()?;
+        let Some(data) = self.data.take() else { return Ok(rows) };
+        for picked in picked.chunk_by(|one, next| group_of(&data, *one) == group_of(&data, *next)) {
+            let group = group_of(&data, picked[0]);
             let mut map = Bitmap::none(data.footer.row_count(group));
             for row in picked {
                 map.set((u64::from(*row) - data.footer.first_rows[group]) as usize);
             }
-            match values(data, group, &map) {
+            match values(&data, group, &map) {
                 Ok(values) => rows.extend(values.into_iter().map(Some)),
                 Err(error) => {
                     rows.extend(picked.iter().map(|_| None));
@@ -271,8 +394,14 @@ impl Scan<'_> {
                 }
             }
         }
-        rows
+        Ok(rows)
     }
+}
+
+/// Whether one of the ranges, which rise, has rows of that one.
+fn touches(inside: &[Range<u64>], rows: &Range<u64>) -> bool {
+    let from = inside.partition_point(|own| own.end <= rows.start);
+    inside.get(from).is_some_and(|own| own.start < rows.end)
 }
 
 fn group_of(data: &Data, row: u32) -> usize {
@@ -297,9 +426,9 @@ fn values(data: &Data, group: usize, map: &Bitmap) -> Result<Vec<(u64, u64, u64)
 }
 
 /// Matching rows by their traces.
-struct Traces<'t> {
-    ids: &'t TenantIds,
-    data: &'t Data,
+struct Traces {
+    /// All traces of the tenant, once there was a match.
+    summed_up: Option<(Arc<TenantIds>, Summaries)>,
     rows_per_trace: usize,
     found: Vec<Found>,
     /// Rows that are read further.
@@ -314,23 +443,30 @@ struct Found {
     picked: Range<usize>,
 }
 
-impl<'t> Traces<'t> {
-    fn new(ids: &'t TenantIds, data: &'t Data, rows_per_trace: usize) -> Self {
-        Self { ids, data, rows_per_trace, found: Vec::new(), picked: Vec::new() }
+impl Traces {
+    fn new(rows_per_trace: usize) -> Self {
+        Self { summed_up: None, rows_per_trace, found: Vec::new(), picked: Vec::new() }
+    }
+
+    /// The start before which nothing is wanted any more.
+    fn floor(&self, enough: &Enough) -> u64 {
+        let all = self.summed_up.as_ref().map_or(&[][..], |(_, summaries)| summaries.all());
+        floor(self.found.iter().map(|found| all[found.number].extent), enough)
     }
 
     /// Adds the rows of the next row group.
     fn push(&mut self, matched: &Matched) {
-        let base = self.data.footer.first_rows[matched.group] as u32;
+        let Some((ids, _)) = &self.summed_up else { return };
+        let base = matched.first as u32;
         let picked_max = if self.rows_per_trace == 0 { 0 } else { self.rows_per_trace.saturating_add(SPARE_ROWS) };
         let mut number = self.found.last().map_or(0, |found| found.number);
         // The end of the trace at hand, from which on rows are of another.
-        let mut end = if self.found.is_empty() { 0 } else { self.ids.rows[number + 1] };
+        let mut end = if self.found.is_empty() { 0 } else { ids.rows[number + 1] };
         for at in matched.any.iter() {
             let row = base + at as u32;
             if row >= end {
-                number += self.ids.rows[number..].partition_point(|first| *first <= row) - 1;
-                end = self.ids.rows[number + 1];
+                number += ids.rows[number..].partition_point(|first| *first <= row) - 1;
+                end = ids.rows[number + 1];
                 let picked = self.picked.len()..self.picked.len();
                 self.found.push(Found { number, filters_met: 0, matched_count: 0, picked });
             }
@@ -345,13 +481,9 @@ impl<'t> Traces<'t> {
         }
     }
 
-    fn into_matches(
-        self,
-        summaries: &Summaries,
-        rows: &[Option<(u64, u64, u64)>],
-        range: TimeRange,
-    ) -> Vec<TraceMatch> {
+    fn into_matches(self, rows: &[Option<(u64, u64, u64)>], range: TimeRange) -> Vec<TraceMatch> {
         let mut matches = Vec::with_capacity(self.found.len());
+        let Some((ids, summaries)) = &self.summed_up else { return matches };
         for found in self.found {
             let summary = &summaries.all()[found.number];
             if !meets(summary, range) {
@@ -366,7 +498,7 @@ impl<'t> Traces<'t> {
                 duration_nanos,
             };
             matches.push(TraceMatch {
-                trace_id: self.ids.ids[found.number],
+                trace_id: ids.ids[found.number],
                 extent: summary.extent,
                 filters_met: found.filters_met,
                 matched_count: found.matched_count,

@@ -114,7 +114,9 @@ impl Block {
         let names = self.names()?;
         let groups = self.decoded(Part::Groups, SectionId::Groups, |plain| {
             let groups = Groups::decode(plain, &names)?;
-            let codes = |group: &Group| (group.services.len() + group.keys.len()) * 4 + size_of::<Group>();
+            let codes = |group: &Group| {
+                (group.services.len() + group.keys.len()) * 4 + group.durations_nanos.len() * 16 + size_of::<Group>()
+            };
             let bytes = groups.groups.iter().map(codes).sum();
             Ok((groups, bytes))
         })?;
@@ -172,7 +174,7 @@ impl Block {
             let bytes = footer.memory_bytes();
             Ok((footer, bytes))
         });
-        Ok(Data::new(pieces, self.noting(footer)?))
+        Ok(Data::new(pieces, self.noting(footer)?, Arc::clone(&self.cache)))
     }
 
     pub(super) fn side_error(&self, (offset, length): (u64, u64), error: &dyn std::fmt::Display) -> ReadError {

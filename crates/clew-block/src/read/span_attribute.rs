@@ -189,11 +189,12 @@ fn of_shapes(
 }
 
 /// How the key looks in JSON text.
-fn key_text(key: &str) -> Vec<u8> {
+pub(super) fn key_text(key: &str) -> Vec<u8> {
     serde_json::to_vec(key).unwrap_or_default()
 }
 
-fn contains(text: &[u8], needle: &[u8]) -> bool {
+/// Whether a text has another in it.
+pub(super) fn contains(text: &[u8], needle: &[u8]) -> bool {
     let Some((first, rest)) = needle.split_first() else { return true };
     let mut text = text;
     while let Some(at) = text.iter().position(|byte| byte == first) {

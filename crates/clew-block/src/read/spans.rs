@@ -48,10 +48,7 @@ pub(super) enum Depth {
     /// All of it.
     Whole,
     /// What [`clew_model::scan::SpanSource::outlines`] asks for.
-    Outline {
-        /// Whether attributes and the scope are.
-        with_attributes: bool,
-    },
+    Outline,
 }
 
 /// What [`SpanReader::read`] gives, and what it still owes.
@@ -119,11 +116,12 @@ impl<'d> SpanReader<'d> {
             let map = Bitmap::of_range(self.data.footer.row_count(group), rows.clone());
             let to = from + rows.len();
             let mut part = Part { group, rows, map, spans: &mut answer.spans[from..to] };
-            if let Depth::Outline { with_attributes } = self.depth {
-                self.outline(&mut part, with_attributes)?;
+            if self.depth == Depth::Outline {
+                self.outline(&mut part)?;
                 from = to;
                 continue;
             }
+            self.data.fetch(group);
             self.ids(&mut part, from, &mut answer.parents)?;
             self.numbers(&mut part)?;
             self.words(&mut part)?;
@@ -137,31 +135,18 @@ impl<'d> SpanReader<'d> {
         Ok(answer.spans)
     }
 
-    /// What filters and lists look at.
-    fn outline(&mut self, part: &mut Part<'_>, with_attributes: bool) -> Result<(), ReadError> {
+    /// What is drawn of a span.
+    fn outline(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
         let data = self.data;
         part.each(data, "span_id", |span, page, at| span.span_id = span_id(page, at))?;
         part.each(data, "start_unix_nanos", |span, page, at| span.start_unix_nanos = page.number(at))?;
         part.each(data, "duration_nanos", |span, page, at| span.duration_nanos = page.number(at))?;
-        part.each(data, "name", |span, page, at| span.name = text(page.bytes(at)))?;
-        self.codes(part)?;
-        self.resource(part)?;
-        if with_attributes {
-            self.scope(part)?;
-            return self.attributes(part);
-        }
-        let mut failed = Vec::new();
-        data.for_each(part.group, "error", &part.map, |row, page, at| {
+        part.each(data, "error", |span, page, at| {
             if page.truth(at) {
-                failed.push(row - part.rows.start);
+                span.status.code = StatusCode::Error;
             }
         })?;
-        for at in failed {
-            if part.spans[at].status.code != StatusCode::Error {
-                part.spans[at].attributes = vec![Attribute::new("error", true)];
-            }
-        }
-        Ok(())
+        self.resource(part)
     }
 
     fn ids(&self, part: &mut Part<'_>, from: usize, parents: &mut Vec<(usize, i32)>) -> Result<(), ReadError> {
@@ -420,7 +405,7 @@ pub(super) fn tokens(text: &[u8], columns: usize) -> Option<Vec<Token>> {
 }
 
 /// The value of an attribute column; `None` when it is malformed.
-pub(super) fn value(kind: AttributeType, page: &Page, at: usize) -> Option<Value> {
+fn value(kind: AttributeType, page: &Page, at: usize) -> Option<Value> {
     Some(match kind {
         AttributeType::String => Value::String(text(page.bytes(at))),
         AttributeType::Int => Value::Int(page.number(at) as i64),

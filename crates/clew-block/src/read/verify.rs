@@ -289,17 +289,21 @@ impl Check<'_> {
                     unknown |= !services.iter().any(|service| service.as_bytes() == page.bytes(at));
                 })
             });
-            let mut durations = (u64::MAX, 0);
+            let (mut durations, mut zones) = ((u64::MAX, 0), Vec::new());
             let read = read.and_then(|()| {
-                data.for_each(number, "duration_nanos", &map, |_, page, at| {
+                data.for_each(number, "duration_nanos", &map, |row, page, at| {
                     let duration = page.number(at);
                     durations = (durations.0.min(duration), durations.1.max(duration));
+                    zones.resize(row / groups.zone_rows as usize + 1, (u64::MAX, 0));
+                    let zone = &mut zones[row / groups.zone_rows as usize];
+                    *zone = (zone.0.min(duration), zone.1.max(duration));
                 })
             });
             if let Err(error) = read {
                 self.read(error);
             } else if (group.row_count as usize, group.error_count, group.duration_nanos) != (count, errors, durations)
                 || unknown
+                || group.durations_nanos != zones
             {
                 self.content(format!("row group {number} does not hold what the sidecar says"));
             }

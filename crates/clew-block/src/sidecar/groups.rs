@@ -14,6 +14,8 @@ const HAS_ODD: u8 = 2;
 /// The row groups, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Groups {
+    /// How many rows each of [`Group::durations_nanos`] is about.
+    pub zone_rows: u32,
     /// One for each.
     pub groups: Vec<Group>,
 }
@@ -29,6 +31,8 @@ pub struct Group {
     pub has_odd: bool,
     /// Its shortest and longest span, in nanoseconds.
     pub duration_nanos: (u64, u64),
+    /// The same of each [`Groups::zone_rows`] of its rows; the last ones may be fewer.
+    pub durations_nanos: Vec<(u64, u64)>,
     /// Failed spans.
     pub error_count: u32,
     /// Its services: rising numbers of [`Names::services`].
@@ -54,6 +58,7 @@ impl Groups {
     /// The section's plain bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
+        bytes::varint(&mut out, u64::from(self.zone_rows));
         bytes::varint(&mut out, self.groups.len() as u64);
         for group in &self.groups {
             out.extend(group.row_count.to_le_bytes());
@@ -68,6 +73,10 @@ impl Groups {
             out.extend(group.bloom.start.to_le_bytes());
             out.extend(group.bloom.end.to_le_bytes());
             out.extend(group.bloom_checksum.to_le_bytes());
+            for (shortest, longest) in &group.durations_nanos {
+                bytes::varint(&mut out, *shortest);
+                bytes::varint(&mut out, longest.wrapping_sub(*shortest));
+            }
         }
         out
     }
@@ -75,28 +84,38 @@ impl Groups {
     /// The section of these plain bytes.
     pub fn decode(plain: &[u8], names: &Names) -> Result<Self, SideError> {
         let mut bytes = Bytes::new("groups", plain);
+        let zone_rows = bytes.varint_u32()?;
+        if zone_rows == 0 {
+            return Err(bytes.problem("zones have no rows"));
+        }
         let count = bytes.count(4 + 1 + 4 * 8 + 4 + 1 + 1 + 20)?;
-        let groups = (0..count).map(|_| Group::decode(&mut bytes, names)).collect::<Result<_, _>>()?;
+        let groups = (0..count).map(|_| Group::decode(&mut bytes, names, zone_rows)).collect::<Result<_, _>>()?;
         bytes.end()?;
-        Ok(Self { groups })
+        Ok(Self { zone_rows, groups })
     }
 }
 
 impl Group {
-    fn decode(bytes: &mut Bytes<'_>, names: &Names) -> Result<Self, SideError> {
+    fn decode(bytes: &mut Bytes<'_>, names: &Names, zone_rows: u32) -> Result<Self, SideError> {
         let (row_count, flags) = (bytes.u32()?, bytes.u8()?);
         let zone = Zone { start_unix_nanos: bytes.u64()?, end_unix_nanos: bytes.u64()? };
-        let group = Self {
+        let mut group = Self {
             row_count,
             zone: (flags & HAS_ZONE != 0).then_some(zone),
             has_odd: flags & HAS_ODD != 0,
             duration_nanos: (bytes.u64()?, bytes.u64()?),
+            durations_nanos: Vec::new(),
             error_count: bytes.u32()?,
             services: bytes.rising(names.services.len())?,
             keys: bytes.rising(names.keys.len())?,
             bloom: bytes.u64()?..bytes.u64()?,
             bloom_checksum: bytes.u32()?,
         };
+        // As many as the rest can hold at most, whatever the number of rows says.
+        for _ in 0..row_count.div_ceil(zone_rows) {
+            let shortest = bytes.varint()?;
+            group.durations_nanos.push((shortest, shortest.wrapping_add(bytes.varint()?)));
+        }
         let is_range = group.bloom.start <= group.bloom.end;
         if is_range { Ok(group) } else { Err(bytes.problem("a filter ends before it begins")) }
     }

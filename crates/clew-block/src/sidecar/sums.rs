@@ -3,7 +3,7 @@
 use super::bytes::{Bytes, SideError};
 
 /// Length of a piece; only the last one may be shorter. Small enough that a point read verifies little more than it needs.
-pub const PIECE_BYTES: usize = 16 * 1024;
+pub const PIECE_BYTES: usize = 4 * 1024;
 
 /// CRC32C of each piece of the Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -31,13 +31,14 @@ fn groups() -> Groups {
         zone,
         has_odd: true,
         duration_nanos: (0, u64::MAX),
+        durations_nanos: vec![(0, 0), (9, 70), (3, u64::MAX), (5, 5)],
         error_count: 2,
         services: vec![0, 1],
         keys: vec![0, 2],
         bloom: 0..64,
         bloom_checksum: 5,
     };
-    Groups { groups: vec![first.clone(), Group { zone: None, services: vec![], keys: vec![1], ..first }] }
+    Groups { zone_rows: 2, groups: vec![first.clone(), Group { zone: None, services: vec![], keys: vec![1], ..first }] }
 }
 
 fn traces() -> Traces {

@@ -16,6 +16,7 @@ const RECENT: usize = 4096;
 #[derive(Debug)]
 pub(super) struct GroupBuilder {
     group: Group,
+    zone_rows: usize,
     shapes: Vec<bool>,
     resources: Vec<bool>,
     scopes: Vec<bool>,
@@ -24,9 +25,10 @@ pub(super) struct GroupBuilder {
 }
 
 impl GroupBuilder {
-    pub(super) fn new(layout: &Layout) -> Self {
+    pub(super) fn new(layout: &Layout, zone_rows: usize) -> Self {
         Self {
             group: empty(),
+            zone_rows,
             shapes: vec![false; layout.shapes.len()],
             resources: vec![false; layout.resources.len()],
             scopes: vec![false; layout.scopes.len()],
@@ -49,8 +51,12 @@ impl GroupBuilder {
             zone.start_unix_nanos = zone.start_unix_nanos.min(row.start_unix_nanos);
             zone.end_unix_nanos = zone.end_unix_nanos.max(row.start_unix_nanos.saturating_add(row.duration_nanos));
         }
-        let (shortest, longest) = group.duration_nanos;
-        group.duration_nanos = (shortest.min(row.duration_nanos), longest.max(row.duration_nanos));
+        if (group.row_count as usize - 1).is_multiple_of(self.zone_rows) {
+            group.durations_nanos.push(NO_DURATIONS);
+        }
+        for (shortest, longest) in group.durations_nanos.last_mut().into_iter().chain([&mut group.duration_nanos]) {
+            (*shortest, *longest) = ((*shortest).min(row.duration_nanos), (*longest).max(row.duration_nanos));
+        }
         group.error_count += u32::from(row.is_error);
         self.shapes[row.shape.0 as usize] = true;
         self.resources[row.resource.0 as usize] = true;
@@ -115,8 +121,11 @@ pub(super) struct Finished {
     pub(super) bloom: Bloom,
 }
 
+/// The shortest and the longest of no spans.
+const NO_DURATIONS: (u64, u64) = (u64::MAX, 0);
+
 fn empty() -> Group {
-    Group { duration_nanos: (u64::MAX, 0), ..Group::default() }
+    Group { duration_nanos: NO_DURATIONS, ..Group::default() }
 }
 
 fn insert(hashes: &mut HashTable<u64>, hash: u64) {

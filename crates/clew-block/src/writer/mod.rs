@@ -56,8 +56,13 @@ pub struct WriteOptions {
     /// Rows of a row group: more make fewer dictionaries and a smaller file; fewer, point reads that inflate less. Of a
     /// load with 8.4 attributes, 16 Ki, 32 Ki and 64 Ki rows take 32.4, 30.8 and 30.3 bytes a span.
     pub row_group_rows: usize,
-    /// Rows of a data page at most, likewise: 2 Ki, 4 Ki, 8 Ki and 32 Ki take 32.5, 31.4, 30.8 and 30.1.
+    /// Plain bytes of a data page, about: what a point read inflates of each column, so that few bytes are worth more pages.
+    /// Rows are no measure of that: a page of a column that few rows have, or that is one code for all, has next to none.
+    pub page_bytes: usize,
+    /// Rows of a data page at most.
     pub page_rows: usize,
+    /// Rows whose shortest and longest spans are told apart in the sidecar.
+    pub zone_rows: usize,
 }
 
 /// A block under way.
@@ -119,7 +124,9 @@ impl WriteOptions {
             created_unix_nanos: 0,
             replaces: Vec::new(),
             row_group_rows: 32 * 1024,
-            page_rows: 8 * 1024,
+            page_bytes: 8 * 1024,
+            page_rows: 32 * 1024,
+            zone_rows: 1024,
         }
     }
 }
@@ -127,8 +134,8 @@ impl WriteOptions {
 impl<W: Write + Send> Writer<W> {
     /// A block of what was planned, into that sink.
     pub fn new(plan: Plan, sink: W, options: WriteOptions) -> Result<Self, WriteError> {
-        if options.row_group_rows == 0 || options.page_rows == 0 {
-            return Err(WriteError::Rows("row groups and pages have at least one row"));
+        if options.row_group_rows == 0 || options.page_rows == 0 || options.zone_rows == 0 {
+            return Err(WriteError::Rows("row groups, pages and zones have at least one row"));
         }
         let layout = Layout::new(plan);
         let batch = Batch::new(&layout);
@@ -138,7 +145,7 @@ impl<W: Write + Send> Writer<W> {
             .with_schema_root(schema::ROOT.to_owned());
         let out = ArrowWriter::try_new_with_options(Summed::new(sink), batch.schema(), writing)?;
         Ok(Self {
-            group: GroupBuilder::new(&layout),
+            group: GroupBuilder::new(&layout, options.zone_rows),
             options,
             layout,
             out,
@@ -235,7 +242,7 @@ impl<W: Write + Send> Writer<W> {
             tenants: self.side.take_tenants(),
             replaces: options.replaces,
         };
-        let side = self.side.finish(&self.layout, &meta, &sums, requests);
+        let side = self.side.finish(&self.layout, &meta, &sums, requests, options.zone_rows);
         Ok(Finished { meta, side, sink })
     }
 

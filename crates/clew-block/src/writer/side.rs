@@ -131,7 +131,14 @@ impl SideBuilder {
     }
 
     /// The bytes of the sidecar.
-    pub(super) fn finish(mut self, layout: &Layout, meta: &BlockMeta, sums: &Sums, requests: &Requests) -> Vec<u8> {
+    pub(super) fn finish(
+        mut self,
+        layout: &Layout,
+        meta: &BlockMeta,
+        sums: &Sums,
+        requests: &Requests,
+        zone_rows: usize,
+    ) -> Vec<u8> {
         let mut traces = std::mem::take(&mut self.traces);
         let (names, numbers) = self.number_names(layout);
         for set in &mut traces.service_sets {
@@ -149,7 +156,7 @@ impl SideBuilder {
             keys.dedup();
             Group { services: services.collect(), keys, ..finished.group.clone() }
         });
-        let groups = Groups { groups: groups.collect() };
+        let groups = Groups { zone_rows: zone_rows as u32, groups: groups.collect() };
         let (ids, fence) = self.ids.finish();
         let meta = serde_json::to_vec(meta).expect("names and numbers are always JSON");
         Header::assemble(vec![

@@ -23,7 +23,7 @@ fn tenant(name: &str) -> Tenant {
 }
 
 fn small() -> WriteOptions {
-    WriteOptions { row_group_rows: 7, page_rows: 3, ..WriteOptions::new(BlockName(42)) }
+    WriteOptions { row_group_rows: 7, page_rows: 3, zone_rows: 2, ..WriteOptions::new(BlockName(42)) }
 }
 
 /// The spans of a file, as whoever knows `docs/format.md` reads them with any Parquet reader.
@@ -218,6 +218,11 @@ fn assert_groups(side: &Side, spans: &[&Span]) -> Result<(), TestCaseError> {
         prop_assert_eq!(group.has_odd, plain.count() < spans.len());
         let durations = spans.iter().map(|span| span.duration_nanos);
         prop_assert_eq!(group.duration_nanos, (durations.clone().min().unwrap(), durations.max().unwrap()));
+        let zones = spans.chunks(2).map(|spans| {
+            let durations = spans.iter().map(|span| span.duration_nanos);
+            (durations.clone().min().unwrap(), durations.max().unwrap())
+        });
+        prop_assert_eq!(&group.durations_nanos, &zones.collect::<Vec<_>>());
         prop_assert_eq!(group.error_count as usize, spans.iter().filter(|span| span.is_error()).count());
         let mut services: Vec<_> = spans.iter().map(|span| span.service()).collect();
         services.sort_unstable();

@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
 
+use super::bits::Bits;
 use super::header::varint;
 
 /// Most values of one page; no page of ours comes near, and no memory is set aside for more.
@@ -19,8 +20,10 @@ pub(in crate::read) enum Values {
     Numbers(Vec<u64>),
     /// Integers or the bits of doubles, whose bytes lie apart: all first ones, then all second ones.
     Split(Split),
+    /// The same, as they are stored.
+    Packed(Packed),
     /// Truth values.
-    Bools(Vec<bool>),
+    Bools(Bits),
     /// Texts or bytes.
     Texts(Texts),
     /// Ids: so many bytes each.
@@ -35,7 +38,8 @@ pub(in crate::read) struct Split {
     width: usize,
     /// How many numbers the page has.
     stream: usize,
-    /// How many are wanted.
+    /// The first one that is wanted, and how many are.
+    first: usize,
     count: usize,
 }
 
@@ -43,6 +47,7 @@ impl Split {
     /// A number; 0 beyond the last.
     #[inline]
     fn get(&self, at: usize) -> u64 {
+        let at = at + self.first;
         if at >= self.stream {
             return 0;
         }
@@ -72,6 +77,7 @@ impl Values {
     pub(in crate::read) fn len(&self) -> usize {
         match self {
             Self::Codes(codes) => codes.len(),
+            Self::Packed(packed) => packed.wanted.count,
             Self::Numbers(numbers) => numbers.len(),
             Self::Split(split) => split.count,
             Self::Bools(truths) => truths.len(),
@@ -105,10 +111,23 @@ impl Values {
     /// A truth value.
     #[inline]
     pub(in crate::read) fn truth(&self, at: usize) -> bool {
-        matches!(self, Self::Bools(truths) if truths.get(at) == Some(&true))
+        matches!(self, Self::Bools(truths) if truths.get(at))
     }
 
-    /// The first `count` values that a page has from a byte on. Texts and ids need the bytes as something to keep.
+    /// About how many bytes of memory they take.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Codes(codes) => codes.len() * 4,
+            Self::Packed(packed) => packed.bytes.len(),
+            Self::Numbers(numbers) => numbers.len() * 8,
+            Self::Split(split) => split.bytes.len(),
+            Self::Bools(truths) => truths.len() / 8,
+            Self::Texts(texts) => texts.bytes.len() + texts.ranges.len() * 8,
+            Self::Fixed(bytes, _) => bytes.len(),
+        }
+    }
+
+    /// Those values of a page that are wanted, from a byte on. Texts and ids need the bytes as something to keep.
     pub(super) fn decode(
         page: &[u8],
         from: usize,
@@ -116,11 +135,10 @@ impl Values {
         encoding: Encoding,
         physical: Type,
         width: usize,
-        count: usize,
+        wanted: Wanted,
     ) -> Option<Self> {
-        if count > VALUES_MAX {
-            return None;
-        }
+        let Wanted { skip, count } = wanted;
+        let end = skip.checked_add(count).filter(|end| *end <= VALUES_MAX)?;
         let bytes = page.get(from..)?;
         match (encoding, physical) {
             (Encoding::RLE_DICTIONARY, _) => {
@@ -128,94 +146,238 @@ impl Values {
                     return Some(Self::Codes(Vec::new()));
                 }
                 let (bits, runs) = bytes.split_first()?;
-                hybrid(runs, u32::from(*bits), count).map(Self::Codes)
+                hybrid(runs, u32::from(*bits), wanted).map(Self::Codes)
             }
-            (Encoding::PLAIN, Type::BYTE_ARRAY) => texts(keep?, from, count).map(Self::Texts),
+            (Encoding::PLAIN, Type::BYTE_ARRAY) => texts(keep?, from, wanted).map(Self::Texts),
             (Encoding::PLAIN, Type::FIXED_LEN_BYTE_ARRAY) => {
-                let length = count.checked_mul(width)?;
-                (bytes.len() >= length).then(|| keep.map(|keep| Self::Fixed(keep.slice(from..from + length), width)))?
+                let (first, end) = (skip.checked_mul(width)?, end.checked_mul(width)?);
+                (bytes.len() >= end)
+                    .then(|| keep.map(|keep| Self::Fixed(keep.slice(from + first..from + end), width)))?
             }
             (Encoding::PLAIN, Type::BOOLEAN) => {
-                let bits = bytes.get(..count.div_ceil(8))?;
-                Some(Self::Bools((0..count).map(|at| bits[at / 8] >> (at % 8) & 1 == 1).collect()))
+                let mut truths = Bits::with_capacity(count);
+                truths.push_bytes(bytes, skip, count)?;
+                Some(Self::Bools(truths))
             }
-            (Encoding::RLE, Type::BOOLEAN) => {
-                let codes = hybrid(bytes.get(4..)?, 1, count)?;
-                Some(Self::Bools(codes.into_iter().map(|code| code == 1).collect()))
-            }
+            (Encoding::RLE, Type::BOOLEAN) => bits(bytes.get(4..)?, wanted).map(|(truths, _)| Self::Bools(truths)),
             (Encoding::PLAIN, Type::INT64 | Type::DOUBLE) => {
-                let (words, _) = bytes.get(..count.checked_mul(8)?)?.as_chunks::<8>();
+                let (words, _) = bytes.get(skip.checked_mul(8)?..end.checked_mul(8)?)?.as_chunks::<8>();
                 Some(Self::Numbers(words.iter().map(|word| u64::from_le_bytes(*word)).collect()))
             }
             (Encoding::PLAIN, Type::INT32) => {
-                let (words, _) = bytes.get(..count.checked_mul(4)?)?.as_chunks::<4>();
+                let (words, _) = bytes.get(skip.checked_mul(4)?..end.checked_mul(4)?)?.as_chunks::<4>();
                 Some(Self::Numbers(words.iter().map(|word| u64::from(u32::from_le_bytes(*word))).collect()))
             }
-            (Encoding::BYTE_STREAM_SPLIT, Type::INT64 | Type::DOUBLE) => split(keep?.slice(from..), 8, count),
-            (Encoding::BYTE_STREAM_SPLIT, Type::INT32) => split(keep?.slice(from..), 4, count),
-            (Encoding::DELTA_BINARY_PACKED, Type::INT64) => deltas(bytes, count).map(Self::Numbers),
+            (Encoding::BYTE_STREAM_SPLIT, Type::INT64 | Type::DOUBLE) => split(keep?.slice(from..), 8, wanted),
+            (Encoding::BYTE_STREAM_SPLIT, Type::INT32) => split(keep?.slice(from..), 4, wanted),
+            (Encoding::DELTA_BINARY_PACKED, Type::INT64) => deltas(bytes, end).map(|mut numbers| {
+                numbers.drain(..skip.min(numbers.len()));
+                Self::Numbers(numbers)
+            }),
             (Encoding::DELTA_BINARY_PACKED, Type::INT32) => {
-                let numbers = deltas(bytes, count)?;
-                Some(Self::Numbers(numbers.into_iter().map(|number| u64::from(number as u32)).collect()))
+                let numbers = deltas(bytes, end)?;
+                Some(Self::Numbers(numbers.into_iter().skip(skip).map(|number| u64::from(number as u32)).collect()))
             }
             _ => None,
         }
     }
 }
 
-/// The definition levels of the first `count` rows, 1 where there is a value, and where the values begin.
-pub(super) fn levels(bytes: &[u8], count: usize) -> Option<(Vec<u32>, usize)> {
-    let length = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
-    let end = length.checked_add(4)?;
-    Some((hybrid(bytes.get(4..end)?, 1, count)?, end))
+/// Which rows or values of a page are wanted: so many after so many others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) skip: usize,
+    pub(super) count: usize,
 }
 
-/// Runs of equal numbers and of packed ones, `bits` wide.
-fn hybrid(mut input: &[u8], bits: u32, count: usize) -> Option<Vec<u32>> {
+/// The definition levels of some rows of a page.
+pub(super) struct Levels {
+    /// Of each row that is wanted, whether there is a value.
+    pub(super) is_set: Bits,
+    /// The values of the rows before, and of these.
+    pub(super) values: Wanted,
+    /// Where values begin in the page.
+    pub(super) end: usize,
+}
+
+/// The definition levels of the rows that are wanted.
+pub(super) fn levels(bytes: &[u8], rows: Wanted) -> Option<Levels> {
+    let length = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
+    let end = length.checked_add(4)?;
+    let (levels, skip) = bits(bytes.get(4..end)?, rows)?;
+    let values = Wanted { skip, count: levels.ones() };
+    Some(Levels { is_set: levels, values, end })
+}
+
+/// Codes as they are stored.
+#[derive(Debug, Clone)]
+pub(in crate::read) struct Packed {
+    bytes: Bytes,
+    /// Where their runs begin.
+    from: usize,
+    bits: u32,
+    wanted: Wanted,
+}
+
+impl Packed {
+    /// Those codes of a page that are wanted, from a byte on.
+    pub(super) fn new(bytes: &Bytes, from: usize, wanted: Wanted) -> Option<Self> {
+        let bits = if wanted.count == 0 { 0 } else { u32::from(*bytes.get(from)?) };
+        (bits <= 32).then(|| Self { bytes: bytes.clone(), from: from + 1, bits, wanted })
+    }
+
+    /// Which codes are met, of which `entries` says so; `None` when one is beyond them or when there are too few.
+    pub(in crate::read) fn met(&self, entries: &[bool]) -> Option<Bits> {
+        let Wanted { mut skip, count } = self.wanted;
+        let mut met = Bits::with_capacity(count);
+        let mut input = self.bytes.get(self.from..).unwrap_or_default();
+        while met.len() < count {
+            let Run { length, kind } = run(&mut input, self.bits)?;
+            let passed = skip.min(length);
+            skip -= passed;
+            let taken = (length - passed).min(count - met.len());
+            match kind {
+                RunKind::Equal(code) if taken > 0 => met.push_equal(*entries.get(code as usize)?, taken),
+                RunKind::Packed(packed) if taken > 0 => self.met_packed(packed, passed, taken, entries, &mut met)?,
+                _ => {}
+            }
+        }
+        Some(met)
+    }
+
+    fn met_packed(&self, packed: &[u8], passed: usize, taken: usize, entries: &[bool], met: &mut Bits) -> Option<()> {
+        let (width, lead) = (self.bits as usize, passed % 8);
+        let packed = packed.get(passed / 8 * width..)?;
+        if packed.len() * 8 < (lead + taken) * width {
+            return None;
+        }
+        let (mask, mut left) = ((1_u64 << width) - 1, taken);
+        for eight in 0..(lead + taken).div_ceil(8) {
+            let group = eight_of(&group_at(packed, eight, width), width, mask);
+            let lead = if eight == 0 { lead } else { 0 };
+            let own = &group[lead..8.min(lead + left)];
+            let mut word = 0;
+            for (at, code) in own.iter().enumerate() {
+                word |= u64::from(*entries.get(*code as usize)?) << at;
+            }
+            met.push_word(word, own.len());
+            left -= own.len();
+        }
+        Some(())
+    }
+}
+
+/// A run of equal numbers, or of packed ones.
+struct Run<'p> {
+    length: usize,
+    kind: RunKind<'p>,
+}
+
+enum RunKind<'p> {
+    Equal(u32),
+    /// The last run of a page may be cut short where its values end.
+    Packed(&'p [u8]),
+}
+
+/// The next run of numbers `bits` wide.
+fn run<'p>(input: &mut &'p [u8], bits: u32) -> Option<Run<'p>> {
+    let header = varint(input)?;
+    let run = usize::try_from(header >> 1).ok().filter(|run| (1..=VALUES_MAX).contains(run))?;
+    if header & 1 == 0 {
+        let mut number = [0; 4];
+        let (stored, rest) = input.split_at_checked(bits.div_ceil(8) as usize)?;
+        number[..stored.len()].copy_from_slice(stored);
+        *input = rest;
+        return Some(Run { length: run, kind: RunKind::Equal(u32::from_le_bytes(number)) });
+    }
+    let (packed, rest) = input.split_at(input.len().min(run.checked_mul(bits as usize)?));
+    *input = rest;
+    Some(Run { length: run * 8, kind: RunKind::Packed(packed) })
+}
+
+/// The wanted ones of numbers `bits` wide, in runs.
+fn hybrid(mut input: &[u8], bits: u32, wanted: Wanted) -> Option<Vec<u32>> {
+    let Wanted { mut skip, count } = wanted;
     if bits > 32 || count > VALUES_MAX {
         return None;
     }
-    let mut numbers = Vec::with_capacity(count + 8);
+    let mut numbers = Vec::with_capacity(count + 16);
     while numbers.len() < count {
-        let header = varint(&mut input)?;
-        let run = usize::try_from(header >> 1).ok().filter(|run| *run > 0)?;
-        let left = count - numbers.len();
-        if header & 1 == 0 {
-            let width = bits.div_ceil(8) as usize;
-            let mut number = [0; 4];
-            number[..width].copy_from_slice(input.get(..width)?);
-            input = &input[width..];
-            numbers.resize(numbers.len() + run.min(left), u32::from_le_bytes(number));
-        } else {
-            // The last group may be cut short where its values end.
-            let eights = run.min(left.div_ceil(8));
-            let width = bits as usize;
-            let packed = &input[..input.len().min(eights.checked_mul(width)?)];
-            if (packed.len() * 8) < left.min(eights * 8).checked_mul(width)? {
-                return None;
+        let Run { length, kind } = run(&mut input, bits)?;
+        let passed = skip.min(length);
+        skip -= passed;
+        let taken = (length - passed).min(count - numbers.len());
+        if taken == 0 {
+            continue;
+        }
+        let end = numbers.len() + taken;
+        match kind {
+            RunKind::Equal(number) => numbers.resize(end, number),
+            RunKind::Packed(packed) => {
+                let (width, lead) = (bits as usize, passed % 8);
+                let packed = packed.get(passed / 8 * width..)?;
+                if packed.len() * 8 < (lead + taken) * width {
+                    return None;
+                }
+                unpack(packed, width, lead, taken, &mut numbers);
             }
-            unpack(packed, width, eights, &mut numbers);
-            input = &input[input.len().min(run.checked_mul(width)?)..];
         }
     }
-    numbers.truncate(count);
     Some(numbers)
 }
 
-/// Adds eight numbers of `width` bits, at most 32, for each of `eights` groups.
-fn unpack(packed: &[u8], width: usize, eights: usize, numbers: &mut Vec<u32>) {
-    let mask = (1_u64 << width) - 1;
-    for eight in 0..eights {
-        let from = packed.len().min(eight * width);
-        // A whole group and some bytes after it, which most groups have, or a copy that has them.
-        let mut padded = [0; 40];
-        let group = packed.get(from..from + 40).and_then(|group| group.first_chunk()).unwrap_or_else(|| {
-            let group = &packed[from..packed.len().min(from + width)];
-            padded[..group.len()].copy_from_slice(group);
-            &padded
-        });
-        numbers.extend_from_slice(&eight_of(group, width, mask));
+/// The wanted ones of bits in runs, and how many of those before are set.
+fn bits(mut input: &[u8], wanted: Wanted) -> Option<(Bits, usize)> {
+    let Wanted { mut skip, count } = wanted;
+    if count > VALUES_MAX {
+        return None;
     }
+    let (mut bits, mut ones) = (Bits::with_capacity(count), 0);
+    while skip > 0 || bits.len() < count {
+        let Run { length, kind } = run(&mut input, 1)?;
+        let passed = skip.min(length);
+        skip -= passed;
+        let taken = (length - passed).min(count - bits.len());
+        match kind {
+            RunKind::Equal(number) => {
+                ones += if number == 1 { passed } else { 0 };
+                bits.push_equal(number == 1, taken);
+            }
+            RunKind::Packed(packed) => {
+                let (whole, rest) = (packed.get(..passed / 8)?, passed % 8);
+                ones += whole.iter().map(|byte| byte.count_ones() as usize).sum::<usize>();
+                if rest > 0 {
+                    ones += (packed.get(passed / 8)? & ((1 << rest) - 1)).count_ones() as usize;
+                }
+                bits.push_bytes(packed, passed, taken)?;
+            }
+        }
+    }
+    Some((bits, ones))
+}
+
+/// Adds `count` numbers of `width` bits, at most 32, that follow `lead` others, which are fewer than eight.
+fn unpack(packed: &[u8], width: usize, lead: usize, count: usize, numbers: &mut Vec<u32>) {
+    let mask = (1_u64 << width) - 1;
+    let start = numbers.len();
+    for eight in 0..(lead + count).div_ceil(8) {
+        let group = eight_of(&group_at(packed, eight, width), width, mask);
+        numbers.extend_from_slice(if eight == 0 { &group[lead..] } else { &group });
+    }
+    numbers.truncate(start + count);
+}
+
+/// A group of eight numbers and some bytes after it.
+#[inline]
+fn group_at(packed: &[u8], eight: usize, width: usize) -> [u8; 40] {
+    let from = packed.len().min(eight * width);
+    if let Some(group) = packed.get(from..from + 40).and_then(|group| group.first_chunk()) {
+        return *group;
+    }
+    let mut padded = [0; 40];
+    let group = &packed[from..packed.len().min(from + width)];
+    padded[..group.len()].copy_from_slice(group);
+    padded
 }
 
 #[inline]
@@ -227,26 +389,35 @@ fn eight_of(group: &[u8; 40], width: usize, mask: u64) -> [u32; 8] {
     })
 }
 
-fn texts(bytes: &Bytes, from: usize, count: usize) -> Option<Texts> {
+fn texts(bytes: &Bytes, from: usize, wanted: Wanted) -> Option<Texts> {
+    let Wanted { skip, count } = wanted;
     // Each takes four bytes at least: what is set aside stays in proportion to what was read.
     if bytes.len() < from.checked_add(count.checked_mul(4)?)? {
         return None;
     }
-    let mut ranges = Vec::with_capacity(count);
-    let mut at = from;
-    for _ in 0..count {
+    let range = |at: usize| {
         let length = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize;
         let end = (at + 4).checked_add(length).filter(|end| *end <= bytes.len())?;
-        ranges.push((at as u32 + 4, u32::try_from(end).ok()?));
-        at = end;
+        Some((at as u32 + 4, u32::try_from(end).ok()?))
+    };
+    let mut at = from;
+    for _ in 0..skip {
+        at = range(at)?.1 as usize;
+    }
+    let mut ranges = Vec::with_capacity(count);
+    for _ in 0..count {
+        let text = range(at)?;
+        at = text.1 as usize;
+        ranges.push(text);
     }
     Some(Texts { bytes: bytes.clone(), ranges })
 }
 
 /// The number of values of the whole page gives the length of a stream.
-fn split(bytes: Bytes, width: usize, count: usize) -> Option<Values> {
+fn split(bytes: Bytes, width: usize, wanted: Wanted) -> Option<Values> {
     let stream = bytes.len() / width;
-    (stream >= count).then_some(Values::Split(Split { bytes, width, stream, count }))
+    let Wanted { skip: first, count } = wanted;
+    (stream >= first + count).then_some(Values::Split(Split { bytes, width, stream, first, count }))
 }
 
 /// Differences in blocks, each with its least one and the widths of the rest.
@@ -309,41 +480,5 @@ fn zigzag(number: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn numbers(encoding: Encoding, bytes: &[u8], count: usize) -> Option<Vec<u64>> {
-        let bytes = Bytes::copy_from_slice(bytes);
-        let values = Values::decode(&bytes, 0, Some(&bytes), encoding, Type::INT64, 8, count)?;
-        Some((0..values.len()).map(|at| values.number(at)).collect())
-    }
-
-    #[test]
-    fn runs_and_packed_numbers() {
-        // The example of the format's description: 0 to 7, three bits wide; then a run of five fours.
-        let packed = [0b11, 0b1000_1000, 0b1100_0110, 0b1111_1010, 5 << 1, 4];
-        assert_eq!(hybrid(&packed, 3, 13).unwrap(), [0, 1, 2, 3, 4, 5, 6, 7, 4, 4, 4, 4, 4]);
-        assert_eq!(hybrid(&packed, 3, 14), None);
-        assert_eq!(hybrid(&packed[..2], 3, 3), None, "two bytes are too few for three groups of three bits");
-        assert_eq!(hybrid(&[200, 1], 0, 100).unwrap(), [0; 100]);
-        assert_eq!(hybrid(&[0, 0], 8, 1), None, "an empty run would never end");
-    }
-
-    #[test]
-    fn deltas_of_any_width() {
-        // One block of 8 in one part: 7, then -2 + (0, 1, 2, 3).
-        let bytes = [8, 1, 5, 14, 3, 2, 0b1110_0100, 0];
-        assert_eq!(numbers(Encoding::DELTA_BINARY_PACKED, &bytes, 5).unwrap(), [7, 5, 4, 4, 5]);
-        assert_eq!(numbers(Encoding::DELTA_BINARY_PACKED, &bytes, 6), None);
-        assert_eq!(numbers(Encoding::DELTA_BINARY_PACKED, &bytes[..6], 5), None);
-    }
-
-    #[test]
-    fn streams_of_bytes() {
-        let (one, two) = (0x0102_0304_0506_0708_u64.to_le_bytes(), u64::MAX.to_le_bytes());
-        let split: Vec<u8> = (0..8).flat_map(|at| [one[at], two[at]]).collect();
-        assert_eq!(numbers(Encoding::BYTE_STREAM_SPLIT, &split, 2).unwrap(), [0x0102_0304_0506_0708, u64::MAX]);
-        assert_eq!(numbers(Encoding::BYTE_STREAM_SPLIT, &split, 1).unwrap(), [0x0102_0304_0506_0708]);
-        assert_eq!(numbers(Encoding::BYTE_STREAM_SPLIT, &split, 3), None);
-    }
-}
+#[path = "decode/tests.rs"]
+mod tests;

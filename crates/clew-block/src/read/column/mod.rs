@@ -3,8 +3,10 @@
 //! Arrow's reader sets up builders and codecs per column and looks every dictionary code up; a trace wants some eighteen
 //! rows of forty columns, and a filter wants the codes. So pages are found by the offset index and decoded here.
 
+mod bits;
 mod decode;
 mod header;
+mod page;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,43 +16,43 @@ use parquet::basic::{Compression, Encoding, Type};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 
+pub(super) use self::bits::Bits;
 pub(super) use self::decode::Values;
+use self::decode::{Levels, Packed, Wanted};
 use self::header::PageHeader;
+pub(super) use self::page::Page;
 use super::bitmap::Bitmap;
+use super::cache::Part;
 use super::damage::ReadError;
 use super::data::Data;
 use crate::BlockFile;
 
 /// No page of ours comes near, and no memory is set aside for more.
 const PAGE_BYTES_MAX: usize = 1 << 30;
-/// A column of so many bytes is read at once, whichever of its pages is wanted.
-const AT_ONCE_BYTES: u64 = 48 << 10;
+/// A column of which at least one page in so many is wanted is read at once.
+const AT_ONCE_SHARE: usize = 16;
+/// A column of more bytes never is.
+const AT_ONCE_BYTES: u64 = 4 << 20;
 /// A page may hold this many bytes for each that is stored before its length counts as damage.
 const RATIO_MAX: usize = 1 << 16;
 
 /// A column of a row group.
 pub(super) struct Column<'d> {
     data: &'d Data,
+    group: usize,
+    leaf: usize,
     chunk: &'d ColumnChunkMetaData,
     pages: &'d [PageLocation],
     row_count: usize,
     /// The page to look at next.
     next: usize,
+    /// Where the rows that are in begin and end, once that is known.
+    bounds: Option<Range<usize>>,
     width: usize,
     is_optional: bool,
+    /// Whether codes stay as they are stored.
+    is_packed: bool,
     dictionary: Option<Arc<Values>>,
-}
-
-/// The values of some rows, which follow each other.
-pub(super) struct Page {
-    /// The rows, within their row group.
-    pub(super) rows: Range<usize>,
-    /// Per row 1 where there is a value; `None` when each has one.
-    levels: Option<Vec<u32>>,
-    /// The values of the rows that have one.
-    pub(super) values: Values,
-    /// What codes stand for.
-    pub(super) dictionary: Option<Arc<Values>>,
 }
 
 impl<'d> Column<'d> {
@@ -62,28 +64,94 @@ impl<'d> Column<'d> {
         let descriptor = chunk.column_descr();
         let width = usize::try_from(descriptor.type_length()).unwrap_or(0);
         let (row_count, is_optional) = (footer.row_count(group), descriptor.max_def_level() > 0);
-        Ok(Self { data, chunk, pages, row_count, next: 0, width, is_optional, dictionary: None })
+        Ok(Self {
+            data,
+            group,
+            leaf,
+            chunk,
+            pages,
+            row_count,
+            next: 0,
+            bounds: None,
+            width,
+            is_optional,
+            is_packed: false,
+            dictionary: None,
+        })
     }
 
-    /// The next page that has a row which is in, from its first row through the last that is in; `None` after the last.
+    /// Leaves codes as they are stored from now on, for whoever asks about most of them.
+    pub(super) fn pack(&mut self) {
+        self.is_packed = true;
+    }
+
+    /// The next page that has a row which is in, from the first through the last of those; `None` after the last. The rows are
+    /// the same from call to call.
     pub(super) fn next(&mut self, rows: &Bitmap) -> Result<Option<Page>, ReadError> {
-        let row_of = |page: &PageLocation| usize::try_from(page.first_row_index).unwrap_or(usize::MAX);
+        let bounds = match &self.bounds {
+            Some(bounds) => bounds.clone(),
+            None => self.begin(rows),
+        };
         while let Some(page) = self.pages.get(self.next) {
-            let from = row_of(page);
-            let to = self.pages.get(self.next + 1).map_or(self.row_count, row_of);
+            let (from, to) = self.rows_of(self.next, page);
+            if from >= bounds.end {
+                break;
+            }
             if from > to || to > self.row_count || (self.next == 0 && from != 0) {
                 return Err(self.damaged("its offset index is out of order"));
             }
             self.next += 1;
-            if let Some(last) = rows.last_below(to).filter(|last| *last >= from) {
-                return self.page(page, from..last + 1, to - from).map(Some);
+            if to <= bounds.start {
+                continue;
+            }
+            if let Some(first) = rows.first_from(from).filter(|first| *first < to) {
+                let last = rows.last_below(to).unwrap_or(first);
+                let wanted = Wanted { skip: first - from, count: last + 1 - first };
+                return self.page(page, first, wanted, to - from).map(Some);
             }
         }
         Ok(None)
     }
 
-    /// A page, of which only some first rows are wanted.
-    fn page(&mut self, page: &PageLocation, rows: Range<usize>, row_count: usize) -> Result<Page, ReadError> {
+    /// The first row of a page and the end of its rows.
+    fn rows_of(&self, number: usize, page: &PageLocation) -> (usize, usize) {
+        let row_of = |page: &PageLocation| usize::try_from(page.first_row_index).unwrap_or(usize::MAX);
+        (row_of(page), self.pages.get(number + 1).map_or(self.row_count, row_of))
+    }
+
+    /// Where the rows that are in begin and end. When many pages have some, all are read at once.
+    fn begin(&mut self, rows: &Bitmap) -> Range<usize> {
+        let first = rows.first_from(0).unwrap_or(self.row_count);
+        let bounds = first..rows.last_below(self.row_count).map_or(0, |last| last + 1);
+        let is_wanted = |(number, page): (usize, &PageLocation)| {
+            let (from, to) = self.rows_of(number, page);
+            from < bounds.end && bounds.start < to && rows.first_from(from).is_some_and(|row| row < to)
+        };
+        let wanted = self.pages.iter().enumerate().filter(|page| is_wanted(*page)).count();
+        let (from, length) = self.chunk.byte_range();
+        if wanted > 1 && wanted * AT_ONCE_SHARE >= self.pages.len() && length <= AT_ONCE_BYTES {
+            // What cannot be had so may be had in part.
+            let _ = self.data.pieces.fetch(from, length);
+            self.data.read_whole.borrow_mut().insert(self.leaf);
+        }
+        self.bounds = Some(bounds.clone());
+        bounds
+    }
+
+    /// Where the pages lie that have rows which are in.
+    pub(super) fn places(&self, rows: &Bitmap) -> Vec<Range<u64>> {
+        let mut places = Vec::new();
+        for (number, page) in self.pages.iter().enumerate() {
+            let (from, to) = self.rows_of(number, page);
+            if rows.first_from(from).is_some_and(|row| row < to) {
+                places.push(page.offset as u64..(page.offset as u64).saturating_add(page.compressed_page_size as u64));
+            }
+        }
+        places
+    }
+
+    /// A page, of which only some rows are wanted, the first of which is `first` in its row group.
+    fn page(&mut self, page: &PageLocation, first: usize, wanted: Wanted, row_count: usize) -> Result<Page, ReadError> {
         let (offset, length) = (page.offset as u64, page.compressed_page_size as u64);
         let (header, stored) = self.stored(offset, length, false)?;
         if header.value_count != row_count {
@@ -91,55 +159,61 @@ impl<'d> Column<'d> {
         }
         let encoding = encoding(header.encoding).ok_or_else(|| self.damaged("an encoding is not ours"))?;
         let (levels, values) = self.inflated(&header, &stored, encoding, |bytes, keep| {
-            let (levels, from) = if self.is_optional { decode::levels(bytes, rows.len())? } else { (Vec::new(), 0) };
-            let ones = || levels.iter().map(|level| *level as usize).sum();
-            let count = if self.is_optional { ones() } else { rows.len() };
-            let values = Values::decode(bytes, from, keep, encoding, self.chunk.column_type(), self.width, count)?;
+            let of = |from, values| match (encoding, keep) {
+                (Encoding::RLE_DICTIONARY, Some(keep)) if self.is_packed => {
+                    Packed::new(keep, from, values).map(Values::Packed)
+                }
+                _ => Values::decode(bytes, from, keep, encoding, self.chunk.column_type(), self.width, values),
+            };
+            if !self.is_optional {
+                return Some((None, of(0, wanted)?));
+            }
+            let Levels { is_set: levels, values, end } = decode::levels(bytes, wanted)?;
             // No nulls among the rows, as is common in a full column: no need to look at each.
-            Some(((count < rows.len()).then_some(levels), values))
+            Some(((values.count < wanted.count).then_some(levels), of(end, values)?))
         })?;
         let mut dictionary = None;
-        if let Values::Codes(codes) = &values {
-            let known = self.dictionary()?;
-            if codes.iter().max().is_some_and(|code| *code as usize >= known.len()) {
-                return Err(self.damaged("a code is beyond its dictionary"));
-            }
-            dictionary = Some(known);
+        if matches!(values, Values::Codes(_) | Values::Packed(_)) {
+            dictionary = Some(self.dictionary()?);
         }
-        Ok(Page { rows, levels, values, dictionary })
+        if let (Values::Codes(codes), Some(known)) = (&values, &dictionary)
+            && codes.iter().max().is_some_and(|code| *code as usize >= known.len())
+        {
+            return Err(self.damaged("a code is beyond its dictionary"));
+        }
+        Ok(Page { rows: first..first + wanted.count, levels, values, dictionary })
     }
 
     fn dictionary(&mut self) -> Result<Arc<Values>, ReadError> {
         if let Some(dictionary) = &self.dictionary {
             return Ok(Arc::clone(dictionary));
         }
+        let (group, leaf) = (self.group as u32, self.leaf as u32);
+        let data = self.data;
+        let values = data.cache.get(data.pieces.name, Part::Dictionary { group, leaf }, || {
+            let values = self.stored_dictionary()?;
+            let bytes = values.memory_bytes() as u64;
+            Ok::<_, ReadError>((values, bytes))
+        })?;
+        self.dictionary = Some(Arc::clone(&values));
+        Ok(values)
+    }
+
+    fn stored_dictionary(&self) -> Result<Values, ReadError> {
         let (from, _) = self.chunk.byte_range();
         let to = self.pages.first().map_or(from, |page| page.offset as u64);
         let length = to.checked_sub(from).filter(|length| *length > 0);
         let length = length.ok_or_else(|| self.damaged("a dictionary is missing"))?;
         let (header, stored) = self.stored(from, length, true)?;
-        let values = self.inflated(&header, &stored, Encoding::PLAIN, |bytes, keep| {
-            let physical = self.chunk.column_type();
-            Values::decode(bytes, 0, keep, Encoding::PLAIN, physical, self.width, header.value_count)
-        })?;
-        let values = Arc::new(values);
-        self.dictionary = Some(Arc::clone(&values));
-        Ok(values)
+        self.inflated(&header, &stored, Encoding::PLAIN, |bytes, keep| {
+            let (physical, wanted) = (self.chunk.column_type(), Wanted { skip: 0, count: header.value_count });
+            Values::decode(bytes, 0, keep, Encoding::PLAIN, physical, self.width, wanted)
+        })
     }
 
     /// A page's header and stored bytes.
     fn stored(&self, offset: u64, length: u64, is_dictionary: bool) -> Result<(PageHeader, Bytes), ReadError> {
-        let (from, all) = self.chunk.byte_range();
-        let end = from.saturating_add(all);
-        let bytes = if all <= AT_ONCE_BYTES && from <= offset && offset.saturating_add(length) <= end {
-            // Its other pages, and often other columns, lie in the same pieces.
-            match self.data.pieces.read(from, all) {
-                Ok(bytes) => bytes.slice((offset - from) as usize..(offset - from + length) as usize),
-                Err(_) => self.data.pieces.read(offset, length)?,
-            }
-        } else {
-            self.data.pieces.read(offset, length)?
-        };
+        let bytes = self.data.pieces.read(offset, length)?;
         let header =
             PageHeader::read(&bytes, is_dictionary).ok_or_else(|| self.damaged("a page's header is malformed"))?;
         let end = header.length.checked_add(header.stored_bytes).filter(|end| *end <= bytes.len());
@@ -158,7 +232,9 @@ impl<'d> Column<'d> {
     ) -> Result<T, ReadError> {
         let malformed = || self.damaged("a page is malformed");
         let is_bytes = matches!(self.chunk.column_type(), Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY);
-        let is_kept = encoding == Encoding::BYTE_STREAM_SPLIT || (encoding == Encoding::PLAIN && is_bytes);
+        let is_packed = self.is_packed && encoding == Encoding::RLE_DICTIONARY;
+        let is_split = encoding == Encoding::BYTE_STREAM_SPLIT;
+        let is_kept = is_packed || is_split || (encoding == Encoding::PLAIN && is_bytes);
         match self.chunk.compression() {
             Compression::UNCOMPRESSED => decode(stored, Some(stored)).ok_or_else(malformed),
             Compression::ZSTD(_) => {
@@ -199,97 +275,5 @@ fn encoding(number: i64) -> Option<Encoding> {
         5 => Some(Encoding::DELTA_BINARY_PACKED),
         9 => Some(Encoding::BYTE_STREAM_SPLIT),
         _ => None,
-    }
-}
-
-impl Page {
-    /// Calls `each` with every row that has a value, within its row group, and the place of the value.
-    #[inline]
-    pub(super) fn for_each(&self, mut each: impl FnMut(usize, usize)) {
-        match &self.levels {
-            None => self.rows.clone().enumerate().for_each(|(at, row)| each(row, at)),
-            Some(levels) => {
-                let mut at = 0;
-                for (row, level) in self.rows.clone().zip(levels) {
-                    if *level != 0 {
-                        each(row, at);
-                        at += 1;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Adds the rows that have a value.
-    pub(super) fn add_present(&self, to: &mut Bitmap) {
-        match &self.levels {
-            None => to.set_range(self.rows.clone()),
-            Some(levels) => to.set_each(self.rows.start, levels.iter().map(|level| *level != 0)),
-        }
-    }
-
-    /// Adds the rows that have a value for whose place `is_in` says so. A word of the set at a time, so this is for when most
-    /// rows are asked about.
-    #[inline]
-    pub(super) fn add_where(&self, to: &mut Bitmap, mut is_in: impl FnMut(usize) -> bool) {
-        let Some(levels) = &self.levels else {
-            return to.set_each(self.rows.start, (0..self.rows.len()).map(is_in));
-        };
-        let mut at = 0;
-        let of_level = |level: &u32| {
-            let is_present = *level != 0;
-            let is_in = is_present && is_in(at);
-            at += usize::from(is_present);
-            is_in
-        };
-        to.set_each(self.rows.start, levels.iter().map(of_level));
-    }
-
-    /// Calls `each` with those of the rows that have a value, and the place of the value.
-    #[inline]
-    pub(super) fn for_each_in(&self, rows: &Bitmap, mut each: impl FnMut(usize, usize)) {
-        let first = self.rows.start;
-        let mut wanted = rows.iter_in(self.rows.clone());
-        let Some(levels) = &self.levels else { return wanted.for_each(|row| each(row, row - first)) };
-        // Rows before the first one wanted only count.
-        let Some(from) = wanted.next() else { return };
-        let mut at = levels[..from - first].iter().map(|level| *level as usize).sum();
-        for (row, level) in (from..self.rows.end).zip(&levels[from - first..]) {
-            if *level != 0 {
-                if rows.contains(row) {
-                    each(row, at);
-                }
-                at += 1;
-            }
-        }
-    }
-
-    /// The values that are not codes, and where the value with that place is among them.
-    #[inline]
-    fn resolve(&self, at: usize) -> (&Values, usize) {
-        match (&self.values, &self.dictionary) {
-            (Values::Codes(codes), Some(dictionary)) => {
-                (dictionary, codes.get(at).map_or(usize::MAX, |code| *code as usize))
-            }
-            (values, _) => (values, at),
-        }
-    }
-
-    /// The bytes of a text or an id; empty when it is none.
-    pub(super) fn bytes(&self, at: usize) -> &[u8] {
-        let (values, at) = self.resolve(at);
-        values.bytes(at)
-    }
-
-    /// An integer, or the bits of a double; 0 when it is none.
-    #[inline]
-    pub(super) fn number(&self, at: usize) -> u64 {
-        let (values, at) = self.resolve(at);
-        values.number(at)
-    }
-
-    /// A truth value.
-    pub(super) fn truth(&self, at: usize) -> bool {
-        self.values.truth(at)
     }
 }

@@ -1,5 +1,5 @@
 use clew_model::Tenant;
-use clew_model::scan::{Expired, ScanRequest, SpanSource};
+use clew_model::scan::{Expired, MatchedRequest, ScanRequest, SpanSource};
 
 use super::oracle::Oracle;
 use super::random::{Chance, request, tenants};
@@ -37,6 +37,12 @@ impl Right {
             lacks |= answer.incomplete.is_some();
             assert!(answer.incomplete.is_some() || answer.matches == self.oracle.scan(request));
         }
+        let filters = &self.requests[0].filters;
+        let asked = MatchedRequest { tenant: &self.tenant, ids: &ids, filters, shown_per_trace: 2 };
+        let mut matched = block.matched(&asked, NEVER).unwrap();
+        matched.traces.sort_by_key(|trace| trace.trace_id);
+        lacks |= matched.incomplete.is_some();
+        assert!(matched.incomplete.is_some() || matched.traces == self.oracle.matched(&asked));
         let extents = block.extents(&self.tenant, &ids, NEVER).unwrap();
         assert!(extents.incomplete.is_some() || extents.extents == self.oracle.extents(&self.tenant));
         let summaries = block.summaries(&self.tenant, &ids, NEVER).unwrap();

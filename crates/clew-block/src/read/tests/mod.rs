@@ -1,3 +1,4 @@
+mod attributes;
 mod damage;
 mod oracle;
 mod questions;
@@ -58,6 +59,7 @@ impl Written {
     fn of(tenants: &BTreeMap<Tenant, Vec<Span>>, row_group_rows: usize, page_rows: usize) -> Self {
         let mut options = WriteOptions::new(BlockName(7));
         (options.row_group_rows, options.page_rows) = (row_group_rows, page_rows);
+        options.zone_rows = page_rows.div_ceil(2);
         let sorted = |spans: &Vec<Span>| {
             let mut spans = spans.clone();
             spans.sort_by_key(|span| (span.trace_id, span.start_unix_nanos, span.span_id));

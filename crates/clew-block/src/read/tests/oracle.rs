@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_model::identity::distinct;
-use clew_model::scan::{AttributeScope, Condition, Extent, Field, ScanRequest, SpanRow, TraceMatch};
+use clew_model::scan::{
+    AttributeScope, Condition, Extent, Field, MatchedRequest, MatchedSpans, ScanRequest, SpanRow, TraceMatch,
+};
 use clew_model::value::find;
 use clew_model::{Attribute, Span, Summary, Tenant, Test, TraceId, ValueRef, summarize};
 
@@ -59,6 +61,11 @@ impl Oracle {
     pub(super) fn operations(&self, tenant: &Tenant, service: &str) -> Vec<String> {
         let of = self.0[tenant].iter().filter(|span| span.service() == service);
         of.map(|span| span.name.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    pub(super) fn matched(&self, request: &MatchedRequest<'_>) -> Vec<MatchedSpans> {
+        let traces = self.traces(request.tenant).into_iter().filter(|(id, _)| request.ids.contains(id));
+        traces.filter_map(|(_, spans)| request.of_trace(&distinct(spans))).collect()
     }
 
     pub(super) fn scan(&self, request: &ScanRequest) -> Vec<TraceMatch> {

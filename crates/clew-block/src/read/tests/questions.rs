@@ -1,4 +1,9 @@
-use clew_model::scan::{Expired, SpanSource, TimeRange};
+use std::collections::BTreeMap;
+
+use clew_model::scan::{
+    Enough, Expired, Extent, MatchedAnswer, MatchedRequest, NewestAnswer, ScanRequest, SpanSource, TimeRange,
+    TraceMatch,
+};
 use clew_model::{Attribute, Span, Tenant, Value};
 
 use super::oracle::Oracle;
@@ -51,11 +56,46 @@ pub(super) fn check(block: &Block, oracle: &Oracle, chance: &mut Chance, rounds:
             let answer = block.scan(&request, NEVER).unwrap();
             assert_eq!(answer.incomplete, None);
             assert_eq!(answer.matches, oracle.scan(&request), "round {round}: {request:#?}");
+            check_newest(block, oracle, chance, &request);
+            let ids: Vec<_> = ids.iter().copied().filter(|_| chance.below(4) > 0).collect();
+            let asked = MatchedRequest {
+                tenant,
+                ids: &ids,
+                filters: &request.filters,
+                shown_per_trace: request.rows_per_trace as usize,
+            };
+            let mut answer = block.matched(&asked, NEVER).unwrap();
+            answer.traces.sort_by_key(|trace| trace.trace_id);
+            assert_eq!(answer, MatchedAnswer { traces: oracle.matched(&asked), incomplete: None }, "{asked:#?}");
         }
     }
     let stranger: Tenant = Tenant::new("stranger").unwrap();
     assert_eq!(block.rows(&stranger, &oracle.ids(&stranger), NEVER).unwrap().spans, []);
     assert_eq!(block.scan(&request(chance, &stranger), NEVER).unwrap().matches, []);
+}
+
+/// What is left out of a scan that has enough is what may be.
+fn check_newest(block: &Block, oracle: &Oracle, chance: &mut Chance, request: &ScanRequest) {
+    let request = ScanRequest { filters: request.filters.iter().take(1).cloned().collect(), ..request.clone() };
+    let floor_unix_nanos = [0, EPOCH + chance.below(50) * 1_000_000][chance.below(2) as usize];
+    let enough = Enough { count: chance.below(12), newest: chance.below(6) as usize, floor_unix_nanos };
+    let NewestAnswer { answer, left_out_before_unix_nanos } = block.scan_newest(&request, &enough, NEVER).unwrap();
+    let all = oracle.scan(&request);
+    let said = format!("{request:#?}, {enough:?}, left out before {left_out_before_unix_nanos:?}");
+    assert!(answer.incomplete.is_none() && answer.matches.is_sorted_by_key(|found| found.trace_id));
+    let extents = |matches: &[TraceMatch]| -> BTreeMap<_, _> {
+        matches.iter().map(|found| (found.trace_id, (found.extent, found.filters_met))).collect()
+    };
+    let (found, all) = (extents(&answer.matches), extents(&all));
+    assert!(found.iter().all(|(id, found)| all.get(id) == Some(found)), "{said}");
+    let left_out: Vec<_> =
+        all.iter().filter(|(id, _)| !found.contains_key(id)).map(|(_, (extent, _))| extent).collect();
+    let Some(before) = left_out_before_unix_nanos else { return assert_eq!(left_out.len(), 0, "{said}") };
+    assert!(left_out.iter().all(|extent| !extent.is_odd && extent.start_unix_nanos < before), "{said}");
+    assert!(found.len() as u64 >= enough.count.min(all.len() as u64), "{said}");
+    let is_newer = |(extent, _): &&(Extent, u64)| extent.is_odd || extent.start_unix_nanos >= before;
+    let newer = found.values().filter(is_newer).count();
+    assert!(newer >= enough.newest.min(all.len()) || before <= enough.floor_unix_nanos, "{said}");
 }
 
 #[test]
