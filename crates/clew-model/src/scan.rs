@@ -8,8 +8,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attributes::{self, AttributesRequest, KeysAnswer, ValuesAnswer};
+use crate::identity::canonical;
 use crate::value::Value;
-use crate::{Notes, Span, SpanId, Summary, Tenant, TraceId, summarize};
+use crate::{Notes, Span, SpanId, SpanTest, Summary, Tenant, TraceId, summarize};
 
 /// Which part of a span a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -226,6 +228,27 @@ pub struct ScanAnswer {
     pub scanned_count: u64,
 }
 
+/// When a scan has enough: of a list that shows the newest traces first and counts all of them up to a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enough {
+    /// So many matches need to be counted.
+    pub count: u64,
+    /// So many of the newest ones are wanted. There may be more in the answer.
+    pub newest: usize,
+    /// Beyond the count, nothing is wanted that begins before that instant, since enough newer ones are known.
+    pub floor_unix_nanos: u64,
+}
+
+/// A source's answer to a scan that may have enough.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct NewestAnswer {
+    /// Matches. Their extents are those of the parts that matched, which [`SpanSource::extents`] completes; their counts
+    /// and rows may lack what was not looked at.
+    pub answer: ScanAnswer,
+    /// Matches that are not in the answer begin before that instant, and have no odd times only; `None` when all are in it.
+    pub left_out_before_unix_nanos: Option<u64>,
+}
+
 /// A source's answer to "the extents of these ids".
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ExtentsAnswer {
@@ -254,6 +277,87 @@ pub struct SummariesAnswer {
     pub incomplete: Option<Incomplete>,
 }
 
+/// What a source holds of one trace, told apart from what it held before and will hold later: the parts that have rows of
+/// it, each by its number and by what changes when rows come to that part. Equal versions mean equal rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct TraceVersion(pub Vec<(u64, u64)>);
+
+/// A question about traces that are known: which of their spans meet one of the filters.
+#[derive(Debug, Clone, Copy)]
+pub struct MatchedRequest<'r> {
+    /// Whose spans.
+    pub tenant: &'r Tenant,
+    /// The traces.
+    pub ids: &'r [TraceId],
+    /// At most 64.
+    pub filters: &'r [SpanFilter],
+    /// How many spans of each trace to show at most; their number is counted beyond that.
+    pub shown_per_trace: usize,
+}
+
+/// What a list shows of a span.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownSpan {
+    /// The span.
+    pub span_id: SpanId,
+    /// [`Span::service`].
+    pub service: String,
+    /// The operation.
+    pub name: String,
+    /// Start in unix nanoseconds.
+    pub start_unix_nanos: u64,
+    /// Length in nanoseconds.
+    pub duration_nanos: u64,
+    /// [`Span::is_error`].
+    pub is_error: bool,
+}
+
+/// The spans of a trace that meet a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchedSpans {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// How many, at least one.
+    pub count: u64,
+    /// The first of them in canonical order ([`crate::identity::canonical`]).
+    pub shown: Vec<ShownSpan>,
+}
+
+/// A source's answer to a [`MatchedRequest`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MatchedAnswer {
+    /// The traces that have such spans, in no order, each once.
+    pub traces: Vec<MatchedSpans>,
+    /// Set when something may be missing.
+    pub incomplete: Option<Incomplete>,
+}
+
+impl MatchedRequest<'_> {
+    /// The answer about a trace, of which these are all spans, identical ones once.
+    pub fn of_trace(&self, spans: &[Span]) -> Option<MatchedSpans> {
+        let tests: Vec<SpanTest<'_>> = self.filters.iter().map(SpanTest::new).collect();
+        let mut met: Vec<&Span> = spans.iter().filter(|span| tests.iter().any(|test| test.is_met_by(span))).collect();
+        let (trace_id, count) = (met.first()?.trace_id, met.len() as u64);
+        met.sort_by(|one, two| canonical(one, two));
+        let shown = met.into_iter().take(self.shown_per_trace).map(ShownSpan::of).collect();
+        Some(MatchedSpans { trace_id, count, shown })
+    }
+}
+
+impl ShownSpan {
+    /// What is shown of that span.
+    pub fn of(span: &Span) -> Self {
+        Self {
+            span_id: span.span_id,
+            service: span.service().to_owned(),
+            name: span.name.clone(),
+            start_unix_nanos: span.start_unix_nanos,
+            duration_nanos: span.duration_nanos,
+            is_error: span.is_error(),
+        }
+    }
+}
+
 /// Whether a scan must stop: asked between chunks of work.
 pub type Expired<'a> = &'a (dyn Fn() -> bool + Sync);
 
@@ -277,6 +381,17 @@ pub trait SpanSource: Send + Sync {
     /// Which traces have a span that meets a filter.
     fn scan(&self, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError>;
 
+    /// As [`SpanSource::scan`], for at most one filter, and with matches left out beyond what is enough. A trace begins no
+    /// later than any part of it, so what is left out comes after the newest ones that are in the answer.
+    fn scan_newest(
+        &self,
+        request: &ScanRequest,
+        _enough: &Enough,
+        expired: Expired<'_>,
+    ) -> Result<NewestAnswer, ScanError> {
+        Ok(NewestAnswer { answer: self.scan(request, expired)?, left_out_before_unix_nanos: None })
+    }
+
     /// The extents of these traces, whatever filters their spans meet.
     fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError>;
 
@@ -287,16 +402,28 @@ pub trait SpanSource: Send + Sync {
         Ok(SummariesAnswer { summaries: traces.map(summarize).collect(), incomplete })
     }
 
-    /// All rows of these traces, perhaps without what no filter and no list asks for: parents, events, links, messages,
-    /// trace state, flags and times of receipt; and without attributes of the span unless they are asked for.
-    fn outlines(
-        &self,
-        tenant: &Tenant,
-        ids: &[TraceId],
-        _with_attributes: bool,
-        expired: Expired<'_>,
-    ) -> Result<RowsAnswer, ScanError> {
+    /// All rows of these traces, perhaps with no more than what they are drawn from: ids, times, who sent them, and whether
+    /// they failed.
+    fn outlines(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         self.rows(tenant, ids, expired)
+    }
+
+    /// Which spans of these traces meet one of the filters, identical ones once.
+    fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {
+        let RowsAnswer { spans, incomplete } = self.rows(request.tenant, request.ids, expired)?;
+        let traces = spans.chunk_by(|one, next| one.trace_id == next.trace_id);
+        Ok(MatchedAnswer { traces: traces.filter_map(|spans| request.of_trace(spans)).collect(), incomplete })
+    }
+
+    /// The version of the trace that [`Self::rows`] would answer with now, without reading it; `None` when the source
+    /// cannot tell. Whoever keeps rows under a version asks for it first: rows that come in between make the version old.
+    fn version(
+        &self,
+        _tenant: &Tenant,
+        _id: TraceId,
+        _expired: Expired<'_>,
+    ) -> Result<Option<TraceVersion>, ScanError> {
+        Ok(None)
     }
 
     /// All rows of these traces.
@@ -307,6 +434,21 @@ pub trait SpanSource: Send + Sync {
 
     /// The operations of a service, sorted.
     fn operations(&self, tenant: &Tenant, service: &str) -> Result<Vec<String>, ScanError>;
+
+    /// Which keys attributes have.
+    fn attribute_keys(&self, request: &AttributesRequest, expired: Expired<'_>) -> Result<KeysAnswer, ScanError> {
+        attributes::keys_by_reading(self, request, expired)
+    }
+
+    /// Which values a key has.
+    fn attribute_values(
+        &self,
+        key: &str,
+        request: &AttributesRequest,
+        expired: Expired<'_>,
+    ) -> Result<ValuesAnswer, ScanError> {
+        attributes::values_by_reading(self, key, request, expired)
+    }
 
     /// The tenants that hold spans, sorted.
     fn tenants(&self) -> Result<Vec<Tenant>, ScanError>;

@@ -67,7 +67,28 @@ impl HistogramFigures {
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
+
+    /// An estimate of the value below which this share of all observations lies: within its bucket as if they were spread
+    /// evenly. Of what lies above all bounds only the last bound is known. `None` when nothing was observed.
+    pub fn quantile_seconds(&self, share: f64) -> Option<f64> {
+        let rank = share.clamp(0.0, 1.0) * self.count() as f64;
+        let bounds = Histogram::BOUNDS_SECONDS;
+        let (mut below, mut from) = (0.0, 0.0);
+        for (position, count) in self.counts.iter().enumerate() {
+            let to = bounds.get(position).copied().unwrap_or(from);
+            let here = *count as f64;
+            if here > 0.0 && below + here >= rank {
+                return Some(from + (to - from) * (rank - below).max(0.0) / here);
+            }
+            (below, from) = (below + here, to);
+        }
+        None
+    }
 }
+
+#[cfg(test)]
+#[path = "figures/tests.rs"]
+mod tests;
 
 /// The store's figures at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -128,6 +149,8 @@ pub struct StoreFigures {
     pub block_data_bytes: u64,
     /// Bytes of their sidecars.
     pub block_side_bytes: u64,
+    /// When their first and their last span were received, in unix nanoseconds; `None` without blocks.
+    pub block_received_unix_nanos: Option<(u64, u64)>,
     /// Bytes of blocks by tenant, by rows.
     pub tenant_bytes: BTreeMap<Tenant, u64>,
     /// The cache of sidecars and footers.

@@ -251,6 +251,11 @@ impl Store {
         &self.inner.damage
     }
 
+    /// What it was told when it was opened.
+    pub fn config(&self) -> &StoreConfig {
+        &self.inner.config
+    }
+
     /// Figures for `/metrics`.
     pub fn figures(&self) -> StoreFigures {
         let Inner { shared, replay, damage, .. } = &*self.inner;
@@ -287,6 +292,7 @@ impl Store {
             block_spans: view.blocks.iter().map(|block| block.meta().row_count).sum(),
             block_data_bytes: view.blocks.iter().map(|block| block.meta().data_bytes).sum(),
             block_side_bytes: view.blocks.iter().map(|block| block.side_bytes()).sum(),
+            block_received_unix_nanos: received(&view),
             tenant_bytes: tenant_bytes(&view),
             cache: self.inner.cache.figures(),
             available_bytes: self.inner.disk.space(&self.inner.config.data_dir).ok().map(|space| space.available_bytes),
@@ -327,6 +333,12 @@ impl Drop for Inner {
             tracing::error!("{error}");
         }
     }
+}
+
+/// When the first and the last span of all blocks were received.
+fn received(view: &View) -> Option<(u64, u64)> {
+    let parts = view.blocks.iter().flat_map(|block| &block.meta().tenants);
+    parts.map(|part| part.received_unix_nanos).reduce(|all, part| (all.0.min(part.0), all.1.max(part.1)))
 }
 
 /// Bytes of blocks by tenant: each has the part of a block that it has of the rows.

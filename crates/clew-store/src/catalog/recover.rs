@@ -120,7 +120,7 @@ impl Reader<'_> {
         }
         let length = length as usize;
         disk.read(path, 0, length).unwrap_or_else(|_| {
-            let (bytes, unreadable) = read_pieces(path, disk, length);
+            let (bytes, unreadable) = read_pieces(path, disk, 0..length as u64);
             for (range, error) in unreadable {
                 self.damaged(range.start as usize, format!("the disk cannot read it: {error}"));
             }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
 use clew_wire::otlp::{self, ResourceView, ScopeView, SpanSink, SpanView};
 use serde::Serialize;
 
@@ -58,7 +57,7 @@ pub(super) fn check(
     }
     let mut sequence = 0;
     for file in &files {
-        let segment = read_segment(data_dir, disk, file, Bytes::new());
+        let segment = read_segment(data_dir, disk, file);
         let mut reader = SegmentReader {
             file,
             segment: &segment,
@@ -146,7 +145,7 @@ impl SegmentReader<'_> {
     fn repair(&self, data_dir: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
         let path = segment_path(data_dir, &self.file.name);
         for damage in &self.report.damage {
-            set_aside(data_dir, disk, damage, &self.segment.bytes).map_err(OpenError::at(&path))?;
+            set_aside(data_dir, disk, damage, 0, &self.segment.bytes).map_err(OpenError::at(&path))?;
         }
         let longest = self.gaps.iter().map(|(_, _, end)| *end).max().unwrap_or(0);
         let length = longest.max(self.segment.bytes.len() as u64);

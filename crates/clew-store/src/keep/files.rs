@@ -1,6 +1,7 @@
 //! The files of blocks on a disk.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -98,6 +99,10 @@ impl Ranges for BlockFiles {
     fn read(&self, name: BlockName, file: BlockFile, offset: u64, length: usize) -> io::Result<Bytes> {
         let bytes = self.disk.read(&self.path(name, file), offset, length)?;
         if bytes.len() < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes.into()) }
+    }
+
+    fn will_read(&self, name: BlockName, file: BlockFile, ranges: &[Range<u64>]) {
+        self.disk.will_read(&self.path(name, file), ranges);
     }
 }
 

@@ -70,9 +70,20 @@ pub fn open(config: &StoreConfig, ports: &Ports) -> Result<Found, OpenError> {
         corpses: Vec::new(),
     };
     let blocks: Vec<Arc<Block>> = keeper.catalog.state().blocks.values().map(|entry| keeper.block(entry)).collect();
+    announce(&blocks, config.cache_bytes as u64);
     let deletions = keeper.catalog.state().deletions.clone().into();
     keeper.view = Arc::new(ViewCell::new(View { blocks, deletions, lost: lost.clone().into(), ..View::default() }));
     Ok(Found { keeper, lost })
+}
+
+/// Lets the disk fetch the sidecars of the newest blocks, as many as the cache would hold, while the rest of the start goes on.
+fn announce(blocks: &[Arc<Block>], cache_bytes: u64) {
+    let mut left = cache_bytes;
+    for block in blocks.iter().rev() {
+        let Some(rest) = left.checked_sub(block.side_bytes()) else { break };
+        left = rest;
+        block.announce();
+    }
 }
 
 /// Whether the catalog names the block of that file.

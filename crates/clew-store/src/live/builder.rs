@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 use super::chunk::{
     Cell, CellKind, Chunk, Class, Column, EventRow, Extra, LinkRow, List, Origin, Rows, Shape, heap, trim,
 };
+use super::classes::Classes;
 use super::dictionary::{Dictionary, Habit, Interner, SPREAD, is_same};
 
 /// A chunk is full at this many bytes of strings or of values, whatever its rows, so that 32-bit offsets suffice.
@@ -22,7 +23,7 @@ pub(super) struct Builder {
     chunk: Chunk,
     strings: Interner,
     shapes: HashTable<Known>,
-    classes: HashTable<Known>,
+    classes: Classes,
     origins: HashTable<Known>,
     hashes: RandomState,
     /// One per column.
@@ -30,6 +31,9 @@ pub(super) struct Builder {
     /// By [`outline`], the shape that was last looked up: most lists have it, and its keys need no hashing.
     recent_shapes: Box<[u32; RECENT_SHAPES]>,
 }
+
+/// No shape.
+const UNKNOWN: u32 = u32::MAX;
 
 /// A power of two.
 const RECENT_SHAPES: usize = 64;
@@ -57,8 +61,8 @@ pub(super) struct OriginView<'a> {
 pub(super) struct Place {
     pub(super) trace: u32,
     pub(super) previous: u32,
-    pub(super) resource: u32,
-    pub(super) scope: u32,
+    /// Of its resource and scope.
+    pub(super) pair: u32,
     pub(super) received_unix_nanos: u64,
 }
 
@@ -86,11 +90,11 @@ impl Builder {
             chunk,
             strings: Interner::new(hashes.clone()),
             shapes: HashTable::new(),
-            classes: HashTable::new(),
+            classes: Classes::new(hashes.clone()),
             origins: HashTable::new(),
             hashes: hashes.clone(),
             habits: Vec::new(),
-            recent_shapes: Box::new([u32::MAX; RECENT_SHAPES]),
+            recent_shapes: Box::new([UNKNOWN; RECENT_SHAPES]),
         }
     }
 
@@ -122,25 +126,26 @@ impl Builder {
             + heap(&self.habits)
             + size_of_val(&*self.recent_shapes)
             + self.shapes.allocation_size()
-            + self.classes.allocation_size()
+            + self.classes.heap_bytes()
             + self.origins.allocation_size()
     }
 
-    /// Appends a span.
-    pub(super) fn push(&mut self, span: &SpanView<'_, '_>, place: Place) {
-        let list = self.list(span.attributes);
-        let class = Class {
-            resource: place.resource,
-            scope: place.scope,
-            name: self.intern(&span.name),
-            shape: list.shape,
+    /// Appends a span; `shapes` are those of its batch that this chunk has, by [`SpanView::shape`].
+    pub(super) fn push(&mut self, span: &SpanView<'_, '_>, place: Place, shapes: &mut Vec<u32>) {
+        let shape = self.shape_of(span, shapes);
+        let list = self.list_of(shape, span.attributes);
+        let family = Class {
+            resource: 0,
+            scope: 0,
+            name: self.intern(span.name.as_bytes()),
+            shape,
             flags: span.flags,
             notes: span.notes,
             kind: span.kind,
             status: span.status_code,
             error: span.status_code == StatusCode::Error || self.says_error(list),
         };
-        let class = self.class(class);
+        let class = self.classes.class(&mut self.chunk.classes, place.pair, family);
         self.extra(span);
         let row = self.chunk.row_count() as u32;
         if self.chunk.received.last().is_none_or(|(_, last)| *last != place.received_unix_nanos) {
@@ -157,6 +162,11 @@ impl Builder {
         rows.words_from.push(list.words_from);
     }
 
+    /// The number of a resource with a scope.
+    pub(super) fn pair(&mut self, resource: u32, scope: u32) -> u32 {
+        self.classes.pair(resource, scope)
+    }
+
     /// The code of a resource or scope, new or known.
     pub(super) fn origin(&mut self, view: &OriginView<'_>) -> u32 {
         let same = |known: &Known| known.hash == view.hash && self.is_origin(known.index, view);
@@ -165,9 +175,9 @@ impl Builder {
         }
         let origin = Origin {
             hash: view.hash,
-            name: self.intern(&view.name),
-            version: self.intern(&view.version),
-            schema_url: self.intern(&view.schema_url),
+            name: self.intern(view.name.as_bytes()),
+            version: self.intern(view.version.as_bytes()),
+            schema_url: self.intern(view.schema_url.as_bytes()),
             dropped_attributes_count: view.dropped_attributes_count,
             attributes: self.list(&view.attributes),
         };
@@ -178,13 +188,19 @@ impl Builder {
     }
 
     #[inline]
-    fn intern(&mut self, text: &str) -> u32 {
-        self.strings.intern(&mut self.chunk.dictionary, text.as_bytes())
+    fn intern(&mut self, text: &[u8]) -> u32 {
+        self.strings.intern(&mut self.chunk.dictionary, text)
     }
 
     /// Stores an attribute list.
     fn list(&mut self, attributes: &[KeyValueView<'_>]) -> List {
         let shape = self.shape(attributes);
+        self.list_of(shape, attributes)
+    }
+
+    /// Stores an attribute list of that shape.
+    #[inline]
+    fn list_of(&mut self, shape: u32, attributes: &[KeyValueView<'_>]) -> List {
         let words_from = self.chunk.words.len() as u32;
         let (chunk, strings) = (&mut self.chunk, &mut self.strings);
         let habits = &mut self.habits[chunk.shapes[shape as usize].columns_from as usize..];
@@ -201,6 +217,24 @@ impl Builder {
             }
         }
         List { shape, words_from }
+    }
+
+    /// The code of the keys and types of a span's attributes, new or known.
+    #[inline]
+    fn shape_of(&mut self, span: &SpanView<'_, '_>, shapes: &mut Vec<u32>) -> u32 {
+        let number = span.shape as usize;
+        if number == 0 {
+            return self.shape(span.attributes);
+        }
+        if let Some(shape) = shapes.get(number).filter(|shape| **shape != UNKNOWN) {
+            return *shape;
+        }
+        let shape = self.shape(span.attributes);
+        if shapes.len() <= number {
+            shapes.resize(number + 1, UNKNOWN);
+        }
+        shapes[number] = shape;
+        shape
     }
 
     /// The code of the keys and types of an attribute list, new or known.
@@ -231,7 +265,7 @@ impl Builder {
         let mut offset = 0;
         for attribute in attributes {
             let kind = kind(&attribute.value);
-            let key = self.intern(&attribute.key);
+            let key = self.intern(attribute.key.as_bytes());
             self.chunk.columns.push(Column { key, offset, kind });
             self.habits.push(Habit::default());
             offset += kind.words();
@@ -269,26 +303,6 @@ impl Builder {
             })
     }
 
-    /// The code of a class, new or known.
-    #[inline]
-    fn class(&mut self, class: Class) -> u32 {
-        let mut hasher = self.hashes.build_hasher();
-        hasher.write_u64(u64::from(class.resource) | u64::from(class.scope) << 32);
-        hasher.write_u64(u64::from(class.name) | u64::from(class.shape) << 32);
-        let small = u64::from(class.notes.0) | (class.kind as u64) << 16 | (class.status as u64) << 20;
-        hasher.write_u64(small | u64::from(class.error) << 24 | u64::from(class.flags) << 32);
-        let hash = hasher.finish();
-        let classes = &mut self.chunk.classes;
-        let same = |known: &Known| known.hash == hash && classes[known.index as usize] == class;
-        if let Some(known) = self.classes.find(hash, same) {
-            return known.index;
-        }
-        let index = classes.len() as u32;
-        classes.push(class);
-        self.classes.insert_unique(hash, Known { hash, index }, |known| known.hash);
-        index
-    }
-
     /// Whether an attribute `error` is true, as [`clew_model::span::is_true`] reads it.
     fn says_error(&self, list: List) -> bool {
         let Some(column) = self.chunk.shapes[list.shape as usize].error else { return false };
@@ -308,7 +322,7 @@ impl Builder {
         }
         let events_from = self.chunk.events.len() as u32;
         for event in span.events {
-            let name = self.intern(&event.name);
+            let name = self.intern(event.name.as_bytes());
             let attributes = self.list(&span.nested_attributes[event.attributes.clone()]);
             let dropped_attributes_count = event.dropped_attributes_count;
             let time_unix_nanos = event.time_unix_nanos;
@@ -319,7 +333,7 @@ impl Builder {
             let row = LinkRow {
                 trace_id: link.trace_id,
                 span_id: link.span_id,
-                trace_state: self.intern(&link.trace_state),
+                trace_state: self.intern(link.trace_state.as_bytes()),
                 flags: link.flags,
                 attributes: self.list(&span.nested_attributes[link.attributes.clone()]),
                 dropped_attributes_count: link.dropped_attributes_count,
@@ -328,8 +342,8 @@ impl Builder {
         }
         let extra = Extra {
             row: self.chunk.row_count() as u32,
-            trace_state: self.intern(&span.trace_state),
-            status_message: self.intern(&span.status_message),
+            trace_state: self.intern(span.trace_state.as_bytes()),
+            status_message: self.intern(span.status_message.as_bytes()),
             dropped_attributes_count: span.dropped_attributes_count,
             dropped_events_count: span.dropped_events_count,
             dropped_links_count: span.dropped_links_count,
@@ -391,7 +405,7 @@ impl<'a> OriginView<'a> {
 #[inline]
 fn outline(attributes: &[KeyValueView<'_>]) -> usize {
     let add = |all: u64, attribute: &KeyValueView<'_>| {
-        all.rotate_left(7) ^ ((attribute.key.len() as u64) << 3 | kind(&attribute.value) as u64)
+        all.rotate_left(7) ^ ((attribute.key.as_bytes().len() as u64) << 3 | kind(&attribute.value) as u64)
     };
     (attributes.iter().fold(1, add).wrapping_mul(SPREAD) >> (u64::BITS - RECENT_SHAPES.ilog2())) as usize
 }

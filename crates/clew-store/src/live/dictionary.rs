@@ -25,6 +25,11 @@ pub(super) struct Dictionary {
     bounds: Vec<u32>,
 }
 
+/// The text of these bytes. What was stored is UTF-8: that the whole is, is seen faster than where it might not be.
+pub(super) fn owned(bytes: &[u8]) -> String {
+    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
+}
+
 impl Dictionary {
     /// Holds the empty string; has room for that many strings and bytes.
     pub(super) fn with_capacity(strings: usize, bytes: usize) -> Self {
@@ -42,7 +47,7 @@ impl Dictionary {
 
     /// The same as text.
     pub(super) fn text(&self, code: u32) -> String {
-        String::from_utf8_lossy(self.get(code)).into_owned()
+        owned(self.get(code))
     }
 
     /// The codes of a string: one, unless it is a value that was not looked up.
@@ -140,13 +145,19 @@ impl Interner {
     /// The code of a value of an attribute with that habit: known, if the habit is that values come again.
     #[inline]
     pub(super) fn intern_value(&mut self, dictionary: &mut Dictionary, bytes: &[u8], habit: &mut Habit) -> u32 {
-        if habit.skipped > 0 {
-            habit.skipped -= 1;
-            return dictionary.push(bytes);
+        if is_same(dictionary.get(habit.last), bytes) {
+            return habit.last;
         }
-        let known_below = dictionary.len() as u32;
-        let code = self.intern(dictionary, bytes);
-        habit.learn(code < known_below);
+        let code = if habit.skipped > 0 {
+            habit.skipped -= 1;
+            dictionary.push(bytes)
+        } else {
+            let known_below = dictionary.len() as u32;
+            let code = self.intern(dictionary, bytes);
+            habit.learn(code < known_below);
+            code
+        };
+        habit.last = code;
         code
     }
 
@@ -165,6 +176,8 @@ pub(super) struct Habit {
     known: u16,
     /// How many are still to be stored without looking.
     skipped: u16,
+    /// Code of the last one: many attributes have one value for long.
+    last: u32,
 }
 
 impl Habit {
@@ -181,7 +194,7 @@ impl Habit {
         self.known += u16::from(is_known);
         if self.asked == Self::ASKED {
             let skipped = if self.known < Self::KNOWN_MIN { Self::SKIPPED } else { 0 };
-            *self = Self { skipped, ..Self::default() };
+            *self = Self { skipped, last: self.last, ..Self::default() };
         }
     }
 }

@@ -6,25 +6,29 @@
 //! Invariants:
 //! - A span whose insert has returned is found by every scan and fetch that begins afterwards.
 //! - All spans of a trace lie in one shard of its tenant; nothing reads across tenants.
-//! - Full chunks are read without a lock; a lock is held for one span when writing, and for the work of one growing
-//!   chunk at most when reading.
+//! - Full chunks are read without a lock; a lock is held for one span when writing (for one batch by a replay that is alone),
+//!   and for the work of one growing chunk at most when reading.
 //!
 //! | File | What |
 //! |---|---|
 //! | `dictionary` | strings by number |
 //! | `chunk` | the columns |
 //! | `builder` | a chunk that grows |
+//! | `classes` | its classes, by what they are made of |
 //! | `shard` | traces and chunks behind one lock |
 //! | `insert` | from a batch to rows |
 //! | `scan` | which traces have spans that meet a filter |
 //! | `rows` | whole spans |
 //! | `names` | services and operations |
+//! | `attributes` | which keys and values of attributes there are |
 //! | `order` | rows in the order of a block |
 //!
 //! It does not decide when it is sealed, and never drops a span.
 
+mod attributes;
 mod builder;
 mod chunk;
+mod classes;
 mod dictionary;
 mod insert;
 mod names;
@@ -39,7 +43,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use clew_model::scan::{Expired, ExtentsAnswer, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource};
+use clew_model::attributes::{AttributesRequest, KeysAnswer, ValuesAnswer};
+use clew_model::scan::{
+    Expired, ExtentsAnswer, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource, TraceVersion,
+};
 use clew_model::{Tenant, TraceId};
 use clew_wire::otlp::{self, WireError};
 use foldhash::fast::RandomState;
@@ -51,12 +58,17 @@ use crate::Batch;
 /// A chunk holds this many rows, as a power of two.
 const CHUNK_BITS: u32 = 14;
 
+/// Set in the number of what is no block: names of blocks count up from 1.
+const NOT_A_BLOCK: u64 = 1 << 63;
+
 /// The largest body that offsets of 32 bits are sure to hold, in bytes. Doors admit far smaller ones.
 const BODY_BYTES_MAX: usize = 256 << 20;
 
 /// Spans in memory, searchable as soon as [`Live::insert`] returns.
 #[derive(Debug)]
 pub struct Live {
+    /// Tells it from every other one of this process, and from every block.
+    number: u64,
     /// Shards per tenant.
     shards: usize,
     growth: Growth,
@@ -87,20 +99,39 @@ impl Live {
     }
 
     fn with_chunk_bits(shards: usize, chunk_bits: u32) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let growth = Growth { chunk_bits, hashes: RandomState::default() };
-        Self { shards: shards.max(1), growth, heads: RwLock::default(), figures: Figures::default() }
+        let number = NOT_A_BLOCK | NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { number, shards: shards.max(1), growth, heads: RwLock::default(), figures: Figures::default() }
     }
 
     /// Makes all kept spans of the batch visible. May be called from many threads.
     ///
     /// A batch that was admitted is readable; should one not be, the spans before the unreadable place are visible.
     pub fn insert(&self, batch: &Batch) -> Result<(), WireError> {
+        Self::insert_from(batch, Inserter::new(self, &batch.tenants, batch.received_unix_nanos))
+    }
+
+    /// The same for a thread that is alone: nobody else inserts or asks meanwhile, or they wait for all of the batch. The
+    /// shards are locked once and not for each span.
+    pub(crate) fn insert_alone(&self, batch: &Batch) -> Result<(), WireError> {
+        match &*batch.tenants.names {
+            [tenant] if batch.span_count > 0 => {
+                let head = self.head_of(tenant);
+                let shards = head.shards.iter().map(write).collect();
+                let inserter = Inserter::new(self, &batch.tenants, batch.received_unix_nanos);
+                Self::insert_from(batch, inserter.holding(shards))
+            }
+            _ => self.insert(batch),
+        }
+    }
+
+    fn insert_from<'b>(batch: &'b Batch, mut inserter: Inserter<'b, 'b>) -> Result<(), WireError> {
         if batch.body.len() > BODY_BYTES_MAX {
             let what = format!("a body of {} bytes is larger than {BODY_BYTES_MAX}", batch.body.len());
             return Err(WireError::Malformed { offset: 0, what });
         }
         let rejected: Vec<u32> = batch.rejected.iter().map(|(ordinal, _)| *ordinal).collect();
-        let mut inserter = Inserter::new(self, &batch.tenants, batch.received_unix_nanos);
         let walked = otlp::walk(&batch.body, &batch.limits, batch.received_unix_nanos, &rejected, &mut inserter);
         inserter.account();
         walked
@@ -157,6 +188,15 @@ impl SpanSource for Live {
         scan::extents(self, tenant, ids, expired)
     }
 
+    /// Its number, and the trace's last row: rows are appended and stay.
+    fn version(&self, tenant: &Tenant, id: TraceId, _: Expired<'_>) -> Result<Option<TraceVersion>, ScanError> {
+        let Some(head) = self.head(tenant) else { return Ok(Some(TraceVersion::default())) };
+        let hash = self.growth.trace_hash(id);
+        let shard = read(&head.shards[head.shard_of(hash)]);
+        let last_row = shard.find(hash, id).map(|trace| u64::from(trace.last_row));
+        Ok(Some(TraceVersion(last_row.map(|row| (self.number, row)).into_iter().collect())))
+    }
+
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         rows::rows(self, tenant, ids, expired)
     }
@@ -167,6 +207,19 @@ impl SpanSource for Live {
 
     fn operations(&self, tenant: &Tenant, service: &str) -> Result<Vec<String>, ScanError> {
         Ok(self.head(tenant).map(|head| names::operations(&head, service)).unwrap_or_default())
+    }
+
+    fn attribute_keys(&self, request: &AttributesRequest, expired: Expired<'_>) -> Result<KeysAnswer, ScanError> {
+        attributes::keys(self, request, expired)
+    }
+
+    fn attribute_values(
+        &self,
+        key: &str,
+        request: &AttributesRequest,
+        expired: Expired<'_>,
+    ) -> Result<ValuesAnswer, ScanError> {
+        attributes::values(self, key, request, expired)
     }
 
     fn tenants(&self) -> Result<Vec<Tenant>, ScanError> {

@@ -59,11 +59,37 @@ struct Cover {
     end_unix_nanos: u64,
 }
 
-/// The codes of a span's resource and scope, valid in one chunk.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct OriginCodes {
-    pub(super) resource: Option<(u32, u32)>,
-    pub(super) scope: Option<(u32, u32)>,
+/// What a batch's parts are called in the growing chunk.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BatchCodes {
+    /// The number of the chunk.
+    chunk: u32,
+    /// Of the current resource.
+    resource: Option<u32>,
+    /// Of the current scope.
+    scope: Option<u32>,
+    /// Of the current resource and scope together.
+    pair: Option<u32>,
+    /// By [`SpanView::shape`].
+    shapes: Vec<u32>,
+}
+
+impl BatchCodes {
+    /// The next resource begins.
+    pub(super) fn resource(&mut self) {
+        (self.resource, self.scope, self.pair) = (None, None, None);
+    }
+
+    /// The next scope begins.
+    pub(super) fn scope(&mut self) {
+        (self.scope, self.pair) = (None, None);
+    }
+
+    /// The next tenant begins, in another shard.
+    pub(super) fn clear(&mut self) {
+        self.resource();
+        self.shapes.clear();
+    }
 }
 
 impl Growth {
@@ -83,7 +109,7 @@ impl Shard {
         growth: &Growth,
         span: &SpanView<'_, '_>,
         (resource, scope): (&OriginView<'_>, &OriginView<'_>),
-        codes: &mut OriginCodes,
+        codes: &mut BatchCodes,
         (trace_hash, received_unix_nanos): (u64, u64),
     ) -> bool {
         self.make_room(growth);
@@ -91,15 +117,20 @@ impl Shard {
         let count_before = self.traces.len();
         let ordinal = self.trace(growth, trace_hash, span, chunk);
         let Some(active) = &mut self.active else { return false };
-        let known = |code: Option<(u32, u32)>| code.filter(|(of, _)| *of == chunk);
-        let resource = known(codes.resource).unwrap_or_else(|| (chunk, active.origin(resource)));
-        let scope = known(codes.scope).unwrap_or_else(|| (chunk, active.origin(scope)));
-        *codes = OriginCodes { resource: Some(resource), scope: Some(scope) };
+        if codes.chunk != chunk {
+            codes.clear();
+            codes.chunk = chunk;
+        }
+        let pair = codes.pair.unwrap_or_else(|| {
+            let resource = *codes.resource.get_or_insert_with(|| active.origin(resource));
+            let scope = *codes.scope.get_or_insert_with(|| active.origin(scope));
+            active.pair(resource, scope)
+        });
+        codes.pair = Some(pair);
         let row = chunk << growth.chunk_bits | active.chunk().row_count() as u32;
         let trace = &mut self.traces[ordinal as usize];
         let previous = std::mem::replace(&mut trace.last_row, row);
-        active
-            .push(span, Place { trace: ordinal, previous, resource: resource.1, scope: scope.1, received_unix_nanos });
+        active.push(span, Place { trace: ordinal, previous, pair, received_unix_nanos }, &mut codes.shapes);
         self.traces.len() > count_before
     }
 
@@ -193,8 +224,12 @@ impl Shard {
             return ordinal;
         };
         let trace = &mut traces[ordinal as usize];
-        trace.extent = trace.extent.merge(extent);
-        for cover in &mut self.covers[trace.first_chunk as usize..=chunk as usize] {
+        let before = trace.extent;
+        trace.extent = before.merge(extent);
+        // Up to the chunk of its last row, they cover what it was before.
+        let last_chunk = (trace.last_row >> growth.chunk_bits).min(chunk);
+        let from = if trace.extent == before { last_chunk } else { trace.first_chunk };
+        for cover in &mut self.covers[from as usize..=chunk as usize] {
             cover.widen(trace.extent);
         }
         ordinal

@@ -11,17 +11,20 @@
 //! | `repeat` | requests that were stored before |
 //! | `machine` | events in, effects out: group commit, refusals, markers |
 //! | `writer` | carries the machine's effects out on a disk |
+//! | `pieces` | a segment that is read piece by piece |
 //! | `recover` | the log as it is found at the start |
 //!
 //! It does not know what a span is, and never looks into a body.
 
 pub mod frame;
 pub mod machine;
+mod pieces;
 pub mod recover;
 mod repeat;
 pub mod segment;
 pub mod writer;
 
 pub use machine::{Effect, Event, Failure, Inserted, Machine, Resume, Status};
+pub(crate) use recover::Recovery;
 pub use recover::{Damage, Recovered, Replayed, recover};
 pub use writer::Writer;

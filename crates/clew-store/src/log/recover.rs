@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::frame::{BatchHeader, FrameError};
 use super::machine::Resume;
+use super::pieces::{Memory, Pieces};
 use super::segment::{Found, SEGMENT_HEADER_BYTES, SEGMENT_VERSION, Scan, segment_first, segment_name};
 use super::writer::put_file;
 use crate::OpenError;
@@ -144,7 +145,7 @@ pub(crate) struct SegmentBytes {
 }
 
 /// Where reading a whole segment fails, it is read in pieces of this length.
-const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: u64 = 64 * 1024;
 
 /// No more pieces are tried after so many have failed: a dying disk may take seconds for each.
 const FAILED_PIECES_MAX: usize = 16;
@@ -163,51 +164,93 @@ pub fn recover(
     repeats_since_unix_nanos: u64,
     sink: &mut dyn FnMut(Replayed),
 ) -> Result<Recovered, OpenError> {
-    // A cut is a boundary of segments, so what begins before it is sealed to its end.
-    let files: Vec<SegmentFile> =
-        segment_files(data_dir, disk)?.into_iter().filter(|file| file.first >= from).collect();
-    let mut recovered = Recovered { segments: files.len() as u64, ..Recovered::default() };
-    recovered.resume.end = from;
-    recovered.damage.extend(missing_start(&files, from));
-    // Batches of the segment before may still be on their way; the memory of the one before that is used again.
-    let (mut spare, mut last) = (Bytes::new(), Bytes::new());
-    for file in &files {
-        let segment = read_segment(data_dir, disk, file, std::mem::replace(&mut spare, last));
-        last = segment.bytes.clone();
-        let mut scan = segment.scan(file, recovered.resume.sequence);
-        while let Some(found) = scan.step().map_err(|newer| newer_segment(data_dir, file, newer.0))? {
+    let mut recovery = Recovery::begin(data_dir, disk, from, repeats_since_unix_nanos)?;
+    while let Some(batch) = recovery.next_batch()? {
+        sink(batch);
+    }
+    Ok(recovery.finish())
+}
+
+/// The same, batch by batch.
+pub(crate) struct Recovery<'d> {
+    data_dir: &'d Path,
+    disk: &'d dyn Disk,
+    repeats_since_unix_nanos: u64,
+    files: std::vec::IntoIter<SegmentFile>,
+    segment: Option<Pieces>,
+    memory: Memory,
+    recovered: Recovered,
+}
+
+impl<'d> Recovery<'d> {
+    /// Nothing was read yet.
+    pub(crate) fn begin(
+        data_dir: &'d Path,
+        disk: &'d dyn Disk,
+        from: u64,
+        repeats_since_unix_nanos: u64,
+    ) -> Result<Self, OpenError> {
+        // A cut is a boundary of segments, so what begins before it is sealed to its end.
+        let files: Vec<SegmentFile> =
+            segment_files(data_dir, disk)?.into_iter().filter(|file| file.first >= from).collect();
+        let mut recovered = Recovered { segments: files.len() as u64, ..Recovered::default() };
+        recovered.resume.end = from;
+        recovered.damage.extend(missing_start(&files, from));
+        let (files, segment, memory) = (files.into_iter(), None, Memory::default());
+        Ok(Self { data_dir, disk, repeats_since_unix_nanos, files, segment, memory, recovered })
+    }
+
+    /// The next batch, or `None` after the last: then the log can be written again.
+    pub(crate) fn next_batch(&mut self) -> Result<Option<Replayed>, OpenError> {
+        loop {
+            let Some(segment) = &mut self.segment else {
+                let Some(file) = self.files.next() else { return Ok(None) };
+                self.segment = Some(Pieces::new(file, self.recovered.resume.sequence));
+                continue;
+            };
+            let found = segment.scan.step().map_err(|newer| newer_segment(self.data_dir, &segment.file, newer.0))?;
+            let recovered = &mut self.recovered;
             match found {
-                Found::Batch { offset, header, stored } => {
+                Some(Found::Batch { offset, header, stored }) => {
                     recovered.batches += 1;
                     recovered.spans += u64::from(header.span_count);
-                    recovered.log_bytes += scan.offset() - offset;
-                    if header.received_unix_nanos >= repeats_since_unix_nanos {
+                    recovered.log_bytes += segment.scan.offset() - offset;
+                    if header.received_unix_nanos >= self.repeats_since_unix_nanos {
                         recovered.resume.stored.push((header.body_hash, header.received_unix_nanos));
                     }
-                    let (segment, position) = (file.name.clone(), file.first + offset);
-                    sink(Replayed { segment, offset, position, header: *header, stored });
+                    let (name, position) = (segment.file.name.clone(), segment.file.first + offset);
+                    return Ok(Some(Replayed { segment: name, offset, position, header: *header, stored }));
                 }
-                Found::Filler { .. } => {}
-                Found::Damaged { range, held, error } => {
-                    let mut damage = segment.damage(file, range, held.as_deref(), error);
-                    if let Err(error) = set_aside(data_dir, disk, &damage, &segment.bytes) {
+                Some(Found::Filler { .. }) => {}
+                Some(Found::Damaged { range, held, error }) => {
+                    let mut damage = damage(&segment.file, &segment.unreadable, range, held.as_deref(), error);
+                    let (from, bytes) = segment.scan.shown();
+                    if let Err(error) = set_aside(self.data_dir, self.disk, &damage, from, bytes) {
                         damage.what = format!("{} (and its bytes could not be set aside: {error})", damage.what);
                     }
                     recovered.damage.push(damage);
                 }
-                Found::Torn { range } => recovered.torn_bytes += range.end - range.start,
+                Some(Found::Torn { range }) => recovered.torn_bytes += range.end - range.start,
+                None if segment.scan.is_starved() => segment.read_on(self.data_dir, self.disk, &mut self.memory),
+                None => {
+                    recovered.resume.sequence = segment.scan.sequence();
+                    recovered.resume.end = segment.file.first + segment.scan.offset();
+                    if segment.file.next_first.is_none() {
+                        settle(self.data_dir, self.disk, segment)?;
+                    }
+                    self.segment = None;
+                }
             }
         }
-        recovered.resume.sequence = scan.sequence();
-        recovered.resume.end = file.first + scan.offset();
-        if file.next_first.is_none() {
-            settle(data_dir, disk, file, &segment, &scan)?;
+    }
+
+    /// What was found.
+    pub(crate) fn finish(mut self) -> Recovered {
+        if !self.recovered.damage.is_empty() {
+            self.recovered.resume.sequence += HIDDEN_SEQUENCES;
         }
+        self.recovered
     }
-    if !recovered.damage.is_empty() {
-        recovered.resume.sequence += HIDDEN_SEQUENCES;
-    }
-    Ok(recovered)
 }
 
 /// The segments in order.
@@ -234,46 +277,55 @@ pub(crate) fn missing_start(files: &[SegmentFile], from: u64) -> Option<Damage> 
     Some(Damage::new(&segment_name(from), 0, first.first - from, None, "the file is missing".to_owned()))
 }
 
-/// The bytes of a segment, as far as they belong to the log and the disk gives them. Uses the memory of `spare` again if
-/// nobody else holds it.
-pub(crate) fn read_segment(data_dir: &Path, disk: &dyn Disk, file: &SegmentFile, spare: Bytes) -> SegmentBytes {
+/// The bytes of a segment, as far as they belong to the log and the disk gives them.
+pub(crate) fn read_segment(data_dir: &Path, disk: &dyn Disk, file: &SegmentFile) -> SegmentBytes {
     let path = segment_path(data_dir, &file.name);
-    let length = file.next_first.map_or(file.length, |next| file.length.min(next - file.first)) as usize;
-    let mut bytes: Vec<u8> = match spare.try_into_mut() {
-        Ok(mut spare) => {
-            spare.clear();
-            spare.into()
-        }
-        Err(_) => Vec::new(),
+    let length = file.next_first.map_or(file.length, |next| file.length.min(next - file.first));
+    let (bytes, unreadable) = match disk.read(&path, 0, length as usize) {
+        Ok(bytes) => (bytes, Vec::new()),
+        Err(_) => read_pieces(&path, disk, 0..length),
     };
-    // Room for any other segment, too. Should there be none, the read says so.
-    let _ = bytes.try_reserve_exact(file.length as usize);
-    let mut unreadable = Vec::new();
-    if disk.read_into(&path, 0, length, &mut bytes).is_err() {
-        (bytes, unreadable) = read_pieces(&path, disk, length);
-    }
     SegmentBytes { bytes: bytes.into(), unreadable }
 }
 
-/// Reads what can be read, and says what cannot.
-pub(crate) fn read_pieces(path: &Path, disk: &dyn Disk, length: usize) -> (Vec<u8>, Vec<(Range<u64>, String)>) {
+/// Reads what can be read of a range, and says what cannot.
+pub(crate) fn read_pieces(path: &Path, disk: &dyn Disk, range: Range<u64>) -> (Vec<u8>, Vec<(Range<u64>, String)>) {
     let mut bytes = Vec::new();
     let mut unreadable: Vec<(Range<u64>, String)> = Vec::new();
-    while bytes.len() < length {
-        let start = bytes.len();
-        let most = PIECE_BYTES.min(length - start);
-        match disk.read(path, start as u64, most) {
+    loop {
+        let start = range.start + bytes.len() as u64;
+        let most = PIECE_BYTES.min(range.end.saturating_sub(start));
+        if most == 0 {
+            break;
+        }
+        match disk.read(path, start, most as usize) {
             // The file is shorter than it was.
             Ok(piece) if piece.is_empty() => break,
             Ok(piece) => bytes.extend(piece),
             Err(error) => {
-                let end = if unreadable.len() + 1 == FAILED_PIECES_MAX { length } else { start + most };
-                bytes.resize(end, 0);
-                unreadable.push((start as u64..end as u64, error.to_string()));
+                let end = if unreadable.len() + 1 == FAILED_PIECES_MAX { range.end } else { start + most };
+                bytes.resize((end - range.start) as usize, 0);
+                unreadable.push((start..end, error.to_string()));
             }
         }
     }
     (bytes, unreadable)
+}
+
+/// The damage that a range of a segment is; `held` is what its header says, and `unreadable` what the disk does not give.
+fn damage(
+    file: &SegmentFile,
+    unreadable: &[(Range<u64>, String)],
+    range: Range<u64>,
+    held: Option<&BatchHeader>,
+    error: FrameError,
+) -> Damage {
+    let touches = |(of, _): &&(Range<u64>, String)| of.start < range.end && range.start < of.end;
+    let what = match unreadable.iter().find(touches) {
+        Some((_, disk_error)) => format!("the disk cannot read it: {disk_error}"),
+        None => error.to_string(),
+    };
+    Damage::new(&file.name, range.start, range.end - range.start, held, what)
 }
 
 impl SegmentBytes {
@@ -291,12 +343,7 @@ impl SegmentBytes {
         held: Option<&BatchHeader>,
         error: FrameError,
     ) -> Damage {
-        let touches = |(of, _): &&(Range<u64>, String)| of.start < range.end && range.start < of.end;
-        let what = match self.unreadable.iter().find(touches) {
-            Some((_, disk_error)) => format!("the disk cannot read it: {disk_error}"),
-            None => error.to_string(),
-        };
-        Damage::new(&file.name, range.start, range.end - range.start, held, what)
+        damage(file, &self.unreadable, range, held, error)
     }
 
     fn unreadable_end(&self) -> u64 {
@@ -313,11 +360,18 @@ pub(crate) fn newer_segment(data_dir: &Path, file: &SegmentFile, found: u32) -> 
     OpenError::Newer { path, found, known: SEGMENT_VERSION }
 }
 
-/// Copies damaged bytes to the folder `aside`, once.
-pub(crate) fn set_aside(data_dir: &Path, disk: &dyn Disk, damage: &Damage, bytes: &[u8]) -> std::io::Result<()> {
-    let end = bytes.len().min((damage.offset + damage.length) as usize);
+/// Copies damaged bytes to the folder `aside`, once; `bytes` are those of the segment from an offset on.
+pub(crate) fn set_aside(
+    data_dir: &Path,
+    disk: &dyn Disk,
+    damage: &Damage,
+    from: u64,
+    bytes: &[u8],
+) -> std::io::Result<()> {
+    let start = damage.offset.saturating_sub(from) as usize;
+    let end = bytes.len().min(start.saturating_add(damage.length as usize));
     let worth_keeping = |damaged: &&[u8]| damaged.iter().any(|byte| *byte != 0);
-    let Some(damaged) = bytes.get(damage.offset as usize..end).filter(worth_keeping) else { return Ok(()) };
+    let Some(damaged) = bytes.get(start..end).filter(worth_keeping) else { return Ok(()) };
     keep_aside(data_dir, disk, damage, damaged)
 }
 
@@ -350,21 +404,16 @@ pub(crate) fn move_aside(data_dir: &Path, disk: &dyn Disk, path: &Path, name: &s
 ///
 /// What no frame calls synced may stand in the machine's memory alone: its writer died before the sync, or the sync failed,
 /// after which a later one says nothing about the same bytes. So they are written again before anything builds on them.
-fn settle(
-    data_dir: &Path,
-    disk: &dyn Disk,
-    file: &SegmentFile,
-    segment: &SegmentBytes,
-    scan: &Scan,
-) -> Result<(), OpenError> {
+fn settle(data_dir: &Path, disk: &dyn Disk, segment: &Pieces) -> Result<(), OpenError> {
+    let Pieces { file, scan, unreadable, .. } = segment;
     let path = segment_path(data_dir, &file.name);
     let end = scan.offset();
     // Never zeros in the place of what the disk could not read.
     let from = scan.synced_offset().max(SEGMENT_HEADER_BYTES as u64).max(segment.unreadable_end());
     let settle = || {
         let mut open = disk.open(&path)?;
-        if let Some(tail) = segment.bytes.get(from as usize..end as usize).filter(|tail| !tail.is_empty()) {
-            open.write_at(from, tail)?;
+        for (offset, part) in segment.tail(from..end) {
+            open.write_at(offset, part)?;
         }
         if file.length > end {
             open.set_length(end)?;
@@ -372,7 +421,7 @@ fn settle(
         open.sync_data()
     };
     match settle() {
-        Err(error) if segment.unreadable.is_empty() => Err(OpenError::at(&path)(error)),
+        Err(error) if unreadable.is_empty() => Err(OpenError::at(&path)(error)),
         Err(error) => {
             tracing::error!(%error, segment = file.name, "the last segment can neither be read nor written");
             Ok(())

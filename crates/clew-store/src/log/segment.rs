@@ -84,7 +84,13 @@ pub struct Newer(pub u32);
 /// Walks over a segment's bytes from frame to frame.
 #[derive(Debug)]
 pub struct Scan {
+    /// Bytes of the segment, from `base` on.
     bytes: Bytes,
+    base: usize,
+    /// Whether they end where the segment does.
+    is_rest: bool,
+    /// Whether the last step needed more of them.
+    is_starved: bool,
     first: u64,
     offset: usize,
     limit: Option<usize>,
@@ -98,8 +104,54 @@ impl Scan {
     /// A scan over the bytes of the segment that begins at `first`. `next_first` is where the next segment begins, if
     /// there is one; `sequence` is that of the last frame before.
     pub fn new(bytes: Bytes, first: u64, next_first: Option<u64>, sequence: u64) -> Self {
+        let mut scan = Self::in_pieces(first, next_first, sequence);
+        scan.show(bytes, true, 0);
+        scan
+    }
+
+    /// A scan of which nothing was shown yet.
+    pub(crate) fn in_pieces(first: u64, next_first: Option<u64>, sequence: u64) -> Self {
         let limit = next_first.map(|next| next.saturating_sub(first) as usize);
-        Self { bytes, first, offset: 0, limit, unreadable_end: 0, sequence, synced: first, ended: false }
+        Self {
+            bytes: Bytes::new(),
+            base: 0,
+            is_rest: false,
+            is_starved: false,
+            first,
+            offset: 0,
+            limit,
+            unreadable_end: 0,
+            sequence,
+            synced: first,
+            ended: false,
+        }
+    }
+
+    /// Shows the segment's bytes from where the scan stands: all that there are, or some of them, with which it goes on as
+    /// long as they hold whole frames. As for [`Scan::unreadable_until`].
+    pub(crate) fn show(&mut self, bytes: Bytes, is_rest: bool, unreadable_end: u64) {
+        (self.bytes, self.base, self.is_rest, self.is_starved) = (bytes, self.offset, is_rest, false);
+        self.unreadable_end = unreadable_end as usize;
+    }
+
+    /// Whether the scan has stopped because it must be shown more.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.is_starved
+    }
+
+    /// What was shown last, and at which offset it begins.
+    pub(crate) fn shown(&self) -> (u64, &[u8]) {
+        (self.base as u64, &self.bytes)
+    }
+
+    /// How many bytes were shown from where the scan stands, if they begin there.
+    pub(crate) fn shown_bytes(&self) -> u64 {
+        if self.base == self.offset { self.bytes.len() as u64 } else { 0 }
+    }
+
+    /// The length of the frame where the scan stands, if its header can be read.
+    pub(crate) fn claimed_frame_bytes(&self) -> Option<u64> {
+        self.header(self.offset).ok().map(|header| header.frame_bytes())
     }
 
     /// Nobody knows what stands in some places before that offset, since the disk would not say: they are damage, and
@@ -128,9 +180,14 @@ impl Scan {
     /// The next thing, or `None` at the end.
     pub fn step(&mut self) -> Result<Option<Found>, Newer> {
         if self.offset == 0 {
+            if !self.is_rest && self.bytes.len() < SEGMENT_HEADER_BYTES {
+                self.is_starved = true;
+                return Ok(None);
+            }
+            let found = self.segment_header()?;
             self.offset = SEGMENT_HEADER_BYTES;
-            if let Some(found) = self.segment_header()? {
-                return Ok(Some(found));
+            if found.is_some() {
+                return Ok(found);
             }
         }
         if self.ended || self.limit.is_some_and(|limit| self.offset >= limit) {
@@ -139,8 +196,27 @@ impl Scan {
         match self.frame(self.offset) {
             Ok(header) => Ok(Some(self.take(&header))),
             Err(FrameError::Newer(version)) => Err(Newer(version.into())),
+            Err(_) if !self.is_rest => {
+                self.is_starved = true;
+                Ok(None)
+            }
             Err(error) => Ok(self.bad_frame(error)),
         }
+    }
+
+    /// The bytes from an offset on, as far as they were shown.
+    fn rest(&self, offset: usize) -> &[u8] {
+        offset.checked_sub(self.base).and_then(|at| self.bytes.get(at..)).unwrap_or(&[])
+    }
+
+    /// The bytes of a range, if all of them were shown.
+    fn range(&self, range: Range<usize>) -> Option<&[u8]> {
+        self.bytes.get(range.start.checked_sub(self.base)?..range.end.checked_sub(self.base)?)
+    }
+
+    /// The offset at which the shown bytes end.
+    fn end(&self) -> usize {
+        self.base + self.bytes.len()
     }
 
     fn segment_header(&self) -> Result<Option<Found>, Newer> {
@@ -166,22 +242,22 @@ impl Scan {
         let header = self.header(offset)?;
         let body = offset + header.header_bytes as usize;
         let body_end = body.saturating_add(header.body_bytes as usize);
-        if body_end > self.limit.unwrap_or(self.bytes.len()) {
+        if body_end > self.limit.unwrap_or(self.end()) {
             return Err(FrameError::BodyDamaged);
         }
-        let bytes = if header.kind == FrameKind::Gap { Some(&[][..]) } else { self.bytes.get(body..body_end) };
+        let bytes = if header.kind == FrameKind::Gap { Some(&[][..]) } else { self.range(body..body_end) };
         if !bytes.is_some_and(|bytes| header.fits(bytes)) {
             return Err(FrameError::BodyDamaged);
         }
         if header.kind == FrameKind::Batch {
-            BatchHeader::read(&self.bytes[offset..body])?;
+            BatchHeader::read(self.range(offset..body).unwrap_or(&[]))?;
         }
         Ok(header)
     }
 
     /// The header at an offset, whatever its body.
     fn header(&self, offset: usize) -> Result<Header, FrameError> {
-        let bytes = self.bytes.get(offset..).unwrap_or(&[]);
+        let bytes = self.rest(offset);
         // Before its checksum is computed over a length that may be anything: does it claim to stand here?
         if Header::claimed_position(bytes).is_some_and(|claimed| claimed != self.first + offset as u64) {
             return Err(FrameError::NoFrame);
@@ -200,11 +276,11 @@ impl Scan {
         self.sequence = header.place.sequence;
         self.synced = self.synced.max(header.place.synced);
         match header.kind {
-            FrameKind::Batch => match BatchHeader::read(&self.bytes[offset..body]) {
+            FrameKind::Batch => match BatchHeader::read(self.range(offset..body).unwrap_or(&[])) {
                 Ok(batch) => Found::Batch {
                     offset: offset as u64,
                     header: Box::new(batch),
-                    stored: self.bytes.slice(body..self.offset),
+                    stored: self.bytes.slice(body - self.base..self.offset - self.base),
                 },
                 Err(error) => Found::Damaged { range: offset as u64..self.offset as u64, held: None, error },
             },
@@ -216,7 +292,7 @@ impl Scan {
     /// No frame can be read where one must be or may be: the end, a torn tail, or damage.
     fn bad_frame(&mut self, error: FrameError) -> Option<Found> {
         let start = self.offset;
-        let rest = self.bytes.get(start..).unwrap_or(&[]);
+        let rest = self.rest(start);
         let used = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let hidden = start < self.unreadable_end;
         if self.limit.is_none() && used == 0 && !hidden {
@@ -237,17 +313,17 @@ impl Scan {
         };
         let held = trusted
             .filter(|header| header.kind == FrameKind::Batch)
-            .and_then(|header| BatchHeader::read(&self.bytes[start..start + header.header_bytes as usize]).ok());
+            .and_then(|header| BatchHeader::read(self.range(start..start + header.header_bytes as usize)?).ok());
         self.offset = end;
         Some(Found::Damaged { range: start as u64..end as u64, held: held.map(Box::new), error })
     }
 
     /// The first whole frame at or after an offset.
     fn next_frame(&self, from: usize) -> Option<(usize, Header)> {
-        let end = self.limit.unwrap_or(self.bytes.len()).min(self.bytes.len());
+        let end = self.limit.unwrap_or(self.end()).min(self.end());
         let mut at = from;
         while at.saturating_add(SHARED_BYTES) <= end {
-            let found = self.bytes[at..end].windows(MAGIC.len()).position(|window| window == MAGIC)?;
+            let found = self.range(at..end)?.windows(MAGIC.len()).position(|window| window == MAGIC)?;
             at += found;
             if let Ok(header) = self.frame(at) {
                 return Some((at, header));

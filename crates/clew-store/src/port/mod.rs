@@ -7,6 +7,7 @@ mod memory;
 mod real;
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 pub use clock::{ManualClock, SystemClock};
@@ -59,6 +60,9 @@ pub trait Disk: Send + Sync {
         self.read_into(path, offset, length, &mut bytes)?;
         Ok(bytes)
     }
+
+    /// A hint: these bytes are going to be read. Returns at once, whatever becomes of it.
+    fn will_read(&self, _path: &Path, _ranges: &[Range<u64>]) {}
 
     /// A new file of `length` zeros, its blocks reserved, in place of any file of that name; missing folders are made. A
     /// file that is written as a stream begins with a length of 0 and grows with its writes. `StorageFull` when the blocks cannot be had. Durability: the bytes by [`DiskFile::sync_data`], the name by

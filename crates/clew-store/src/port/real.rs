@@ -3,10 +3,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, statvfs};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation, fadvise, fallocate, flock, statvfs};
 use rustix::io::Errno;
 
 use super::{Disk, DiskFile, Entry, Space};
@@ -48,6 +50,16 @@ impl Disk for RealDisk {
         bytes.try_reserve_exact(length.min(available)).map_err(io::Error::other)?;
         file.seek(SeekFrom::Start(offset))?;
         file.take(length as u64).read_to_end(bytes).map(drop)
+    }
+
+    fn will_read(&self, path: &Path, ranges: &[Range<u64>]) {
+        let Ok(file) = File::open(path) else { return };
+        for range in ranges {
+            if let Some(length) = NonZeroU64::new(range.end.saturating_sub(range.start)) {
+                // A hint that is not taken costs time, and nothing else.
+                let _ = fadvise(&file, range.start, Some(length), Advice::WillNeed);
+            }
+        }
     }
 
     fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {

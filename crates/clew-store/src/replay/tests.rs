@@ -15,19 +15,25 @@ fn replayed(number: u64) -> Replayed {
 
 #[test]
 fn l6_a_batch_that_makes_a_thread_panic_is_damage_and_takes_no_other_with_it() {
+    for is_alone in [false, true] {
+        takes_no_other_with_it(is_alone);
+    }
+}
+
+fn takes_no_other_with_it(is_alone: bool) {
     let generation = Arc::new(Generation::new(Live::new(2), 0));
-    let (sender, batches) = crossbeam_channel::unbounded();
+    let mut batches = Vec::new();
     for number in 1..=3 {
         let mut replayed = replayed(number);
         if number == 2 {
             // No frame reads like this, and the live head relies on that.
             replayed.header.tenants.names.clear();
         }
-        sender.send(replayed).unwrap();
+        batches.push(replayed);
     }
-    drop(sender);
+    let batches = Mutex::new(batches);
     let unreadable = Mutex::new(Vec::new());
-    insert(&[Arc::clone(&generation)], &batches, &unreadable);
+    insert(&[Arc::clone(&generation)], is_alone, |taken| taken.append(&mut batches.lock().unwrap()), &unreadable);
     let unreadable = unreadable.into_inner().unwrap();
     assert_eq!((generation.live.span_count(), unreadable.len()), (6, 1));
     let Unreadable { damage, body_hash, span_count, .. } = &unreadable[0];

@@ -1,11 +1,12 @@
 //! The answers of several parts as those of one. A trace may lie in several parts; its matches and extents are put together
 //! before anything is decided about the whole.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, HashMap};
 
 use clew_model::scan::{
-    Expired, Extent, ExtentsAnswer, Incomplete, ScanAnswer, ScanError, ScanRequest, SpanSource, TimeRange, TraceMatch,
+    Enough, Expired, Extent, ExtentsAnswer, Incomplete, NewestAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource,
+    TimeRange, TraceMatch,
 };
 use clew_model::{Tenant, TraceId};
 
@@ -56,6 +57,54 @@ pub(super) fn scan(parts: &[Part<'_>], request: &ScanRequest, expired: Expired<'
     let missing = left_out(parts, &known, request, &mut answer.matches, expired)?;
     answer.incomplete = answer.incomplete.or(missing);
     Ok(answer)
+}
+
+/// Matches by trace id, as far as they are enough. Parts are asked from the newest on, so that old ones have nothing to add.
+pub(super) fn scan_newest(
+    parts: &[Part<'_>],
+    request: &ScanRequest,
+    enough: &Enough,
+    expired: Expired<'_>,
+) -> Result<NewestAnswer, ScanError> {
+    let open_end = TimeRange { to_unix_nanos: TimeRange::ALL.to_unix_nanos, ..request.range };
+    let range = if parts.len() == 1 { request.range } else { open_end };
+    let asked = ScanRequest { range, ..request.clone() };
+    let mut all = NewestAnswer::default();
+    for part in parts.iter().rev() {
+        let found = &all.answer.matches;
+        let wanted = Enough {
+            // Those that were deleted are counted by the part, and not here.
+            count: match enough.count.saturating_sub(found.len() as u64) {
+                0 => 0,
+                left => left.saturating_add(part.deleted.len() as u64),
+            },
+            newest: enough.newest.saturating_add(part.deleted.len()),
+            floor_unix_nanos: enough.floor_unix_nanos.max(last_of_newest(found, enough.newest)),
+        };
+        let NewestAnswer { answer, left_out_before_unix_nanos } = part.source.scan_newest(&asked, &wanted, expired)?;
+        all.answer.incomplete = all.answer.incomplete.or(answer.incomplete);
+        all.answer.scanned_count += answer.scanned_count;
+        all.left_out_before_unix_nanos = all.left_out_before_unix_nanos.max(left_out_before_unix_nanos);
+        let mut matches = answer.matches;
+        if !part.deleted.is_empty() {
+            matches.retain(|found| !part.deleted.contains(&found.trace_id));
+        }
+        if !matches.is_sorted_by_key(|found| found.trace_id) {
+            matches.sort_unstable_by_key(|found| found.trace_id);
+        }
+        all.answer.matches = merged(std::mem::take(&mut all.answer.matches), matches, request.rows_per_trace);
+    }
+    Ok(all)
+}
+
+/// The start of the last of so many newest matches; 0 when there are fewer.
+fn last_of_newest(found: &[TraceMatch], newest: usize) -> u64 {
+    let counted = found.iter().filter(|found| !found.extent.is_odd);
+    let mut starts: Vec<u64> = counted.map(|found| found.extent.start_unix_nanos).collect();
+    match newest.checked_sub(1) {
+        Some(last) if last < starts.len() => *starts.select_nth_unstable_by_key(last, |start| Reverse(*start)).1,
+        _ => 0,
+    }
 }
 
 /// Widens the extents of matches by the parts that left them out.

@@ -7,8 +7,10 @@
 //! | File | What |
 //! |---|---|
 //! | `together` | several sources as one |
+//! | `attributes` | keys and values of several parts, with one effort for all |
 //! | `merge` | the matches and extents of several parts |
 
+mod attributes;
 mod merge;
 mod together;
 
@@ -18,8 +20,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clew_block::{Block, BlockName};
+use clew_model::attributes::{AttributesRequest, KeysAnswer, ValuesAnswer};
 use clew_model::scan::{
-    Expired, ExtentsAnswer, Incomplete, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource, SummariesAnswer,
+    Enough, Expired, ExtentsAnswer, Incomplete, MatchedAnswer, MatchedRequest, NewestAnswer, RowsAnswer, ScanAnswer,
+    ScanError, ScanRequest, SpanSource, SummariesAnswer, TraceVersion,
 };
 use clew_model::{Tenant, TraceId};
 
@@ -155,6 +159,17 @@ impl SpanSource for View {
         Ok(answer)
     }
 
+    fn scan_newest(
+        &self,
+        request: &ScanRequest,
+        enough: &Enough,
+        expired: Expired<'_>,
+    ) -> Result<NewestAnswer, ScanError> {
+        let mut all = self.together(&request.tenant).scan_newest(request, enough, expired)?;
+        all.answer.incomplete = all.answer.incomplete.or_else(|| self.incomplete(&request.tenant));
+        Ok(all)
+    }
+
     fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
         let mut answer = self.together(tenant).extents(tenant, ids, expired)?;
         answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
@@ -167,16 +182,20 @@ impl SpanSource for View {
         Ok(answer)
     }
 
-    fn outlines(
-        &self,
-        tenant: &Tenant,
-        ids: &[TraceId],
-        with_attributes: bool,
-        expired: Expired<'_>,
-    ) -> Result<RowsAnswer, ScanError> {
-        let mut answer = self.together(tenant).outlines(tenant, ids, with_attributes, expired)?;
+    fn outlines(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        let mut answer = self.together(tenant).outlines(tenant, ids, expired)?;
         answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
         Ok(answer)
+    }
+
+    fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {
+        let mut answer = self.together(request.tenant).matched(request, expired)?;
+        answer.incomplete = answer.incomplete.or_else(|| self.incomplete(request.tenant));
+        Ok(answer)
+    }
+
+    fn version(&self, tenant: &Tenant, id: TraceId, expired: Expired<'_>) -> Result<Option<TraceVersion>, ScanError> {
+        self.together(tenant).version(tenant, id, expired)
     }
 
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
@@ -191,6 +210,23 @@ impl SpanSource for View {
 
     fn operations(&self, tenant: &Tenant, service: &str) -> Result<Vec<String>, ScanError> {
         self.together(tenant).operations(tenant, service)
+    }
+
+    fn attribute_keys(&self, request: &AttributesRequest, expired: Expired<'_>) -> Result<KeysAnswer, ScanError> {
+        let mut answer = self.together(&request.tenant).attribute_keys(request, expired)?;
+        answer.incomplete = answer.incomplete.or_else(|| self.incomplete(&request.tenant));
+        Ok(answer)
+    }
+
+    fn attribute_values(
+        &self,
+        key: &str,
+        request: &AttributesRequest,
+        expired: Expired<'_>,
+    ) -> Result<ValuesAnswer, ScanError> {
+        let mut answer = self.together(&request.tenant).attribute_values(key, request, expired)?;
+        answer.incomplete = answer.incomplete.or_else(|| self.incomplete(&request.tenant));
+        Ok(answer)
     }
 
     fn tenants(&self) -> Result<Vec<Tenant>, ScanError> {

@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use clew_model::attributes::{AttributesRequest, KeysAnswer, ValuesAnswer};
 use clew_model::identity::distinct;
 use clew_model::scan::{
-    Expired, ExtentsAnswer, Incomplete, RowsAnswer, ScanAnswer, ScanError, ScanRequest, SpanSource, SummariesAnswer,
+    Enough, Expired, ExtentsAnswer, Incomplete, MatchedAnswer, MatchedRequest, NewestAnswer, RowsAnswer, ScanAnswer,
+    ScanError, ScanRequest, SpanSource, SummariesAnswer, TraceVersion,
 };
 use clew_model::{Span, Summary, Tenant, TraceId, summarize};
 
+use super::attributes;
 use super::merge::{self, Home};
 
 /// Sources of which each holds a part. An answer lacks what the sources' answers lack.
@@ -113,6 +116,15 @@ impl SpanSource for Together<'_> {
         merge::scan(&self.parts, request, expired)
     }
 
+    fn scan_newest(
+        &self,
+        request: &ScanRequest,
+        enough: &Enough,
+        expired: Expired<'_>,
+    ) -> Result<NewestAnswer, ScanError> {
+        merge::scan_newest(&self.parts, request, enough, expired)
+    }
+
     fn extents(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
         merge::extents(&self.parts, tenant, ids, expired)
     }
@@ -130,13 +142,7 @@ impl SpanSource for Together<'_> {
         Ok(SummariesAnswer { summaries, incomplete: incomplete.or(missing) })
     }
 
-    fn outlines(
-        &self,
-        tenant: &Tenant,
-        ids: &[TraceId],
-        with_attributes: bool,
-        expired: Expired<'_>,
-    ) -> Result<RowsAnswer, ScanError> {
+    fn outlines(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         let ids = once(ids);
         let homes = merge::homes(&self.parts, tenant, &ids, expired)?;
         let mut traces: HashMap<TraceId, Vec<Span>> = HashMap::with_capacity(ids.len());
@@ -147,7 +153,7 @@ impl SpanSource for Together<'_> {
         for (number, part) in self.parts.iter().enumerate() {
             let own = at(Home::In(number));
             if !own.is_empty() {
-                let answer = part.source.outlines(tenant, &own, with_attributes, expired)?;
+                let answer = part.source.outlines(tenant, &own, expired)?;
                 incomplete = incomplete.or(answer.incomplete);
                 answer.spans.into_iter().for_each(|span| traces.entry(span.trace_id).or_default().push(span));
             }
@@ -158,6 +164,37 @@ impl SpanSource for Together<'_> {
         traces.extend(several.into_iter().zip(whole));
         let spans = ids.iter().filter_map(|id| traces.remove(id)).flatten().collect();
         Ok(RowsAnswer { spans, incomplete: incomplete.or(missing) })
+    }
+
+    fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {
+        let ids = once(request.ids);
+        let homes = merge::homes(&self.parts, request.tenant, &ids, expired)?;
+        let mut answer = MatchedAnswer::default();
+        let at = |home: Home| -> Vec<TraceId> {
+            ids.iter().zip(&homes).filter(|(_, own)| **own == home).map(|(id, _)| *id).collect()
+        };
+        for (number, part) in self.parts.iter().enumerate() {
+            let own = at(Home::In(number));
+            if !own.is_empty() {
+                let found = part.source.matched(&MatchedRequest { ids: &own, ..*request }, expired)?;
+                answer.incomplete = answer.incomplete.or(found.incomplete);
+                answer.traces.extend(found.traces);
+            }
+        }
+        // A span that is in two sources is one, which only whole spans tell.
+        let (traces, missing) = self.distinct_rows(request.tenant, &at(Home::Several), expired)?;
+        answer.incomplete = answer.incomplete.or(missing);
+        answer.traces.extend(traces.iter().filter_map(|spans| request.of_trace(spans)));
+        Ok(answer)
+    }
+
+    fn version(&self, tenant: &Tenant, id: TraceId, expired: Expired<'_>) -> Result<Option<TraceVersion>, ScanError> {
+        let mut whole = TraceVersion::default();
+        for part in self.parts.iter().filter(|part| !part.deleted.contains(&id)) {
+            let Some(TraceVersion(mut own)) = part.source.version(tenant, id, expired)? else { return Ok(None) };
+            whole.0.append(&mut own);
+        }
+        Ok(Some(whole))
     }
 
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
@@ -171,6 +208,19 @@ impl SpanSource for Together<'_> {
 
     fn operations(&self, tenant: &Tenant, service: &str) -> Result<Vec<String>, ScanError> {
         merge::names(&self.parts, |source| source.operations(tenant, service))
+    }
+
+    fn attribute_keys(&self, request: &AttributesRequest, expired: Expired<'_>) -> Result<KeysAnswer, ScanError> {
+        attributes::keys(&self.parts, request, expired)
+    }
+
+    fn attribute_values(
+        &self,
+        key: &str,
+        request: &AttributesRequest,
+        expired: Expired<'_>,
+    ) -> Result<ValuesAnswer, ScanError> {
+        attributes::values(&self.parts, key, request, expired)
     }
 
     fn tenants(&self) -> Result<Vec<Tenant>, ScanError> {

@@ -1,5 +1,6 @@
 //! The live head against a plain list of spans.
 
+mod attributes;
 mod figures;
 mod filters;
 mod input;

@@ -83,7 +83,7 @@ impl Oracle {
         ids.iter().filter_map(|id| Some((*id, extent(traces.get(id)?)))).collect()
     }
 
-    fn spans(&self, tenant: &Tenant) -> &[Span] {
+    pub(super) fn spans(&self, tenant: &Tenant) -> &[Span] {
         self.of_tenant.get(tenant).map_or(&[], Vec::as_slice)
     }
 

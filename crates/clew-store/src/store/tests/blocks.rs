@@ -100,6 +100,38 @@ fn a_trace_that_lies_in_parts_is_answered_as_a_whole() {
 }
 
 #[test]
+fn v1_the_version_of_a_trace_changes_with_what_there_is_of_it_and_with_nothing_else() {
+    let disk = disk();
+    let store = open(&disk);
+    let version = || store.spans().version(&Tenant::default(), trace(1), &|| false).unwrap().unwrap();
+    let (whole, none) = (spans(1, 9), version());
+    let mut seen = vec![none.clone()];
+    let mut sees = |what: &str, is_new: bool| {
+        assert_eq!(!seen.contains(&version()), is_new, "{what}: {:?} after {seen:?}", version());
+        assert!(is_new || seen.last() == Some(&version()), "{what}");
+        seen.push(version());
+    };
+    put(&store, encoded(1, &whole[..2], Encoding::Identity));
+    sees("the first spans", true);
+    put(&store, batch(2, 4));
+    sees("another trace", false);
+    put(&store, of_tenant("acme", encoded(3, &whole[2..3], Encoding::Identity)));
+    sees("another tenant", false);
+    put(&store, encoded(4, &whole[2..3], Encoding::Identity));
+    sees("one more", true);
+    seal(&store).unwrap();
+    sees("a seal", true);
+    put(&store, encoded(5, &whole[3..5], Encoding::Identity));
+    sees("a part in memory", true);
+    put(&store, encoded(6, &whole[5..6], Encoding::Identity));
+    sees("as many rows there as before the seal", true);
+    delete(&store, &Tenant::default(), Some(trace(1))).unwrap();
+    assert_eq!(version(), none, "nothing is left of it");
+    put(&store, encoded(7, &whole[..2], Encoding::Identity));
+    sees("what came later", true);
+}
+
+#[test]
 fn a_request_is_known_again_after_it_was_sealed_and_after_a_restart() {
     let disk = disk();
     let store = open(&disk);

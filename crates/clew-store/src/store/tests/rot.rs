@@ -232,7 +232,7 @@ fn what_cannot_be_read_of_a_block_is_set_aside_and_the_rest_is_written_anew() {
     let sent = all_spans(&*store.spans());
     store.close().unwrap();
     let (path, length) = files(&disk, "blocks").into_iter().next().unwrap();
-    let sums_piece = 16 * 1024;
+    let sums_piece = 4 * 1024;
     assert!(length > 3 * sums_piece, "{length}");
     disk.set_unreadable(&path, 0..sums_piece as u64);
     let report = check_disk(&disk, true).unwrap();
