@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clew_model::Tenant;
@@ -14,7 +14,12 @@ use clew_wire::otlp::Limits;
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 
+use crate::ask::TraceCache;
+use crate::ask::question::TOTAL_BOUND;
+use crate::demo::{Demo, DemoRoom};
 use crate::figures::Figures;
+use crate::hints::{Example, Hint, Hints};
+use crate::listen::Address;
 use crate::problem::Problem;
 use crate::receive::InFlight;
 use crate::tenants::{self, TENANT_HEADER, TenantProblem, Tenants};
@@ -60,6 +65,12 @@ pub struct ServerConfig {
     pub query_timeout: Duration,
     /// Queries running at once; more are refused with a retry hint.
     pub query_concurrency: usize,
+    /// Memory for explained traces that were asked for lately (`query.trace_cache_bytes`).
+    pub trace_cache_bytes: usize,
+    /// Largest file that is explained and not kept, and how much all such files at once may take (`query.explain_bytes`).
+    pub explain_bytes: usize,
+    /// Matches that a bounded total counts at most. The API's documents name the default.
+    pub total_bound: u64,
 }
 
 impl Default for ServerConfig {
@@ -83,6 +94,9 @@ impl Default for ServerConfig {
             tenant_attribute: None,
             query_timeout: Duration::from_secs(30),
             query_concurrency: 16,
+            trace_cache_bytes: 256 << 20,
+            explain_bytes: 64 << 20,
+            total_bound: TOTAL_BOUND,
         }
     }
 }
@@ -131,8 +145,18 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// clew's own figures.
     pub figures: Figures,
+    /// Usual mistakes of senders and readers, as they were noticed.
+    pub(crate) hints: Hints,
+    /// The open doors, once there are any.
+    pub(crate) doors: OnceLock<Vec<Address>>,
+    /// The traces that the server can send itself, if it was given any.
+    pub(crate) demo: DemoRoom,
     /// One permit for each query that may run.
     pub queries: Arc<Semaphore>,
+    /// Explained traces that were asked for lately.
+    pub traces: TraceCache,
+    /// The bytes of files that are being explained.
+    pub explaining: InFlight,
     /// The tenants that this server holds.
     pub tenants: Tenants,
     /// The bytes of requests in flight.
@@ -149,7 +173,12 @@ impl App {
         let held = store.spans().tenants()?;
         Ok(Arc::new(Self {
             figures: Figures::new(config.tenant_labels),
+            hints: Hints::new(),
+            doors: OnceLock::new(),
+            demo: DemoRoom::new(),
             queries: Arc::new(Semaphore::new(config.query_concurrency.min(Semaphore::MAX_PERMITS))),
+            traces: TraceCache::new(config.trace_cache_bytes),
+            explaining: InFlight::new(config.explain_bytes, config.in_flight_wait),
             tenants: Tenants::new(held, config.tenants, config.tenant_spans_per_second),
             in_flight: InFlight::new(config.in_flight_bytes, config.in_flight_wait),
             stopping: AtomicBool::new(false),
@@ -158,6 +187,16 @@ impl App {
             store,
             clock,
         }))
+    }
+
+    /// Gives the server traces that it can send itself when it is asked to (`POST /v1/demo`); the first ones stay.
+    pub fn offer_demo(&self, demo: Arc<dyn Demo>) {
+        self.demo.open(demo);
+    }
+
+    /// Counts a usual mistake; the example is asked for when one is due.
+    pub(crate) fn notice(&self, hint: Hint, count: u64, example: impl FnOnce() -> Example) {
+        self.hints.notice(&*self.clock, hint, count, example);
     }
 
     /// The tenant that a question is about, by token, header or default.

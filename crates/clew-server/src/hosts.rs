@@ -28,6 +28,12 @@ pub(crate) fn foreign<B>(request: &Request<B>, names: &[String]) -> Option<Probl
     None
 }
 
+/// The name that a request is addressed to.
+pub(crate) fn addressed<B>(request: &Request<B>) -> &str {
+    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str)).unwrap_or("?")
+}
+
 fn without_port(addressed: &str) -> &str {
     let after_user = addressed.rsplit_once('@').map_or(addressed, |(_, host)| host);
     if after_user.starts_with('[') {

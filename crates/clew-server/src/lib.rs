@@ -3,15 +3,19 @@
 pub mod app;
 pub mod ask;
 pub mod delete;
+pub mod demo;
 pub mod figures;
+mod hints;
 mod hosts;
 pub mod listen;
 pub mod problem;
 pub mod receive;
 mod router;
 pub mod tenants;
+mod ui;
 
 pub use app::{App, Listen, Purpose, ServerConfig};
+pub use demo::{Demo, Visit, VisitExport};
 pub use listen::{Address, BindError, Server, bind};
 pub use problem::Problem;
 pub use router::{Health, Reason, router};

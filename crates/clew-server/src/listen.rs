@@ -111,6 +111,7 @@ pub async fn bind(config: ServerConfig, store: Store, clock: Arc<dyn Clock>) -> 
         )
     }));
     let app = App::new(config, store, clock)?;
+    app.doors.get_or_init(|| doors.iter().map(|(_, door)| *door).collect());
     Ok(Server { app, doors, warnings })
 }
 
@@ -249,7 +250,7 @@ impl Connections {
         let (header_timeout, loopback) = (self.header_timeout, self.loopback);
         tokio::spawn(async move {
             let begun = tokio::select! {
-                begun = tokio::time::timeout(header_timeout, begin(stream)) => begun,
+                begun = tokio::time::timeout(header_timeout, begin(stream, &doorway)) => begun,
                 _ = stopped.changed() => return,
             };
             if let Ok(Ok(stream)) = begun {
@@ -262,7 +263,10 @@ impl Connections {
 
 /// Reads until the protocol can be told, so that a connection that says nothing does not outlive the header timeout,
 /// and gives the bytes back to be read again.
-async fn begin(mut stream: TcpStream) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+async fn begin(
+    mut stream: TcpStream,
+    doorway: &Doorway,
+) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     // Answers are small and complete; waiting to fill a packet only delays them.
     stream.set_nodelay(true)?;
     let mut start = [0; HTTP2_PREFACE.len()];
@@ -273,9 +277,17 @@ async fn begin(mut stream: TcpStream) -> io::Result<impl AsyncRead + AsyncWrite 
             read => length += read,
         }
     }
+    if is_tls_hello(&start[..length]) {
+        doorway.knocked_with_tls();
+    }
     let (rest, write) = stream.into_split();
     let start = Cursor::new(start).take(length as u64);
     Ok(tokio::io::join(start.chain(rest), write))
+}
+
+/// Whether a connection begins with TLS: a handshake record of any version since SSL 3 (RFC 8446, section 5.1).
+fn is_tls_hello(start: &[u8]) -> bool {
+    matches!(start, [0x16] | [0x16, 3, ..])
 }
 
 async fn serve(

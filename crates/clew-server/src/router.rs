@@ -10,32 +10,42 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use clew_store::HealthReason;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, Method, StatusCode, Uri};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt as _;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::figures::{self, Misdirected};
+use crate::hints::{self, Astray, Example, Hint};
 use crate::problem::Problem;
-use crate::{ask, delete, hosts, receive};
+use crate::{ask, delete, demo, hosts, receive, ui};
 
 /// Paths that a lost sender or reader may have meant.
-const KNOWN_PATHS: [&str; 16] = [
+const KNOWN_PATHS: [&str; 24] = [
     "/v1/traces",
     "/v1/metrics",
     "/v1/logs",
     "/v1development/profiles",
     "/v1/traces/search",
+    "/v1/traces/heatmap",
+    "/v1/tenants",
+    "/v1/attributes",
+    "/v1/attributes/values",
     "/v1/export",
+    "/v1/explain",
     "/v1/services",
     "/v1/health",
     "/v1/ready",
     "/v1/openapi.json",
+    "/v1/figures",
+    "/v1/demo",
     "/metrics",
     "/v1/services/{service}/operations",
     "/v1/traces/{id}",
+    "/v1/traces/{id}/find",
     "/v1/tenants/{tenant}",
     "/tempo/api/traces/{id}",
     "/jaeger/api/traces/{id}",
@@ -46,11 +56,15 @@ clew keeps traces and says where the time went.
 
 Send     POST /v1/traces                  OTLP over HTTP (protobuf or JSON) and gRPC, on every port
 Search   GET  /v1/traces/search?service=  also operation=, status=error, minDurationMs=, attr.KEY=VALUE, limit=
+Picture  GET  /v1/traces/heatmap          all matches of a search, counted over time and duration
 Explain  GET  /v1/traces/{id}             one trace and its critical path
+Find     GET  /v1/traces/{id}/find?text=  which of its spans have a text in them
+View     POST /v1/explain                 the traces of a file (OTLP, Jaeger, Zipkin), explained and not kept
 Export   GET  /v1/export?since=1d         whole traces as OTLP, oldest first; the filters of a search
 Delete   DELETE /v1/traces/{id}           and /v1/tenants/{tenant}?confirm={tenant}
-Names    GET  /v1/services                /v1/services/{service}/operations
-State    GET  /v1/health  /v1/ready  /metrics
+Names    GET  /v1/services                /v1/services/{service}/operations, /v1/tenants
+         GET  /v1/attributes              /v1/attributes/values?key= , for completions
+State    GET  /v1/health  /v1/ready  /metrics  /v1/figures
 API      GET  /v1/openapi.json
 
 On the command line: clew search, clew trace ID, clew export, clew import, clew demo, clew --help.
@@ -78,6 +92,7 @@ impl Doorway {
     pub(crate) async fn answer(self, request: Request<Body>, loopback: bool) -> Response {
         if loopback && let Some(problem) = hosts::foreign(&request, &self.app.config.hosts) {
             self.app.figures.misdirect(Misdirected::Host);
+            self.app.notice(Hint::ForeignHost, 1, || Example::of(&request, hosts::addressed(&request)));
             return if receive::is_grpc(request.headers()) {
                 tonic::Status::permission_denied(problem.detail).into_http::<Body>()
             } else {
@@ -87,27 +102,40 @@ impl Doorway {
         if receive::is_grpc(request.headers()) {
             return receive::grpc_call(self.app, request).await;
         }
+        if is_preflight(&request) && !allows(&self.app.config.cors_origins, request.headers()) {
+            let origin = request.headers().get(ORIGIN).map_or(&b""[..], |origin| origin.as_bytes());
+            self.app.notice(Hint::CorsRefused, 1, || Example::of(&request, origin));
+        }
         self.router.oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+}
+
+impl Doorway {
+    /// A connection began with TLS.
+    pub(crate) fn knocked_with_tls(&self) {
+        self.app.notice(Hint::Tls, 1, Example::default);
     }
 }
 
 /// All that is answered over plain HTTP, for whoever has no need of a door: no gRPC, no check of the Host header, no CORS.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(async || INDEX))
         .route("/metrics", get(metrics))
         .route("/v1/health", get(health))
         .route("/v1/ready", get(ready))
+        .merge(figures::routes())
+        .merge(demo::routes())
         .merge(receive::routes())
         .merge(ask::routes())
         .merge(delete::routes())
+        .merge(ui::routes(INDEX))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app)
 }
 
 /// The answer of `GET /v1/health`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// `ok` or `degraded`.
     pub status: String,
@@ -116,7 +144,7 @@ pub struct Health {
 }
 
 /// One reason why the server is not well.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
     /// A short, stable name.
     pub name: String,
@@ -125,7 +153,7 @@ pub struct Reason {
 }
 
 impl Health {
-    fn of(reasons: Vec<HealthReason>) -> Self {
+    pub(crate) fn of(reasons: Vec<HealthReason>) -> Self {
         let status = if reasons.is_empty() { "ok" } else { "degraded" }.to_owned();
         let reason = |reason: HealthReason| Reason { name: reason.name.to_owned(), detail: reason.detail };
         Self { status, reasons: reasons.into_iter().map(reason).collect() }
@@ -154,13 +182,24 @@ async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
 async fn unknown_path(State(app): State<Arc<App>>, request: Request) -> Problem {
     app.figures.misdirect(Misdirected::Path);
     let path = request.uri().path();
-    let nearest = if path == "/" && request.method() == Method::POST { "/v1/traces" } else { nearest(path) };
-    Problem::not_found(format!("nothing answers at {path}; did you mean {nearest}?"))
+    let nearest = nearest(path);
+    let astray = hints::astray(request.method() == Method::POST, path, nearest);
+    if let Some(Astray { hint, detail }) = astray {
+        app.notice(hint, 1, || Example::of(&request, detail));
+    }
+    let meant = astray.filter(|astray| astray.hint != Hint::ForeignProtocol).map_or(nearest, |astray| astray.detail);
+    Problem::not_found(format!("nothing answers at {path}; did you mean {meant}?"))
 }
 
-async fn wrong_method(State(app): State<Arc<App>>, method: Method, uri: Uri) -> Response {
+async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Response {
     app.figures.misdirect(Misdirected::Method);
-    if uri.path() == "/" && method == Method::POST {
+    let (method, uri) = (request.method(), request.uri());
+    let is_to_root = uri.path() == "/" && method == Method::POST;
+    if !is_preflight(&request) {
+        let hint = if is_to_root { Hint::PostToRoot } else { Hint::WrongMethod };
+        app.notice(hint, 1, || Example::of(&request, ""));
+    }
+    if is_to_root {
         let detail =
             "spans are taken at /v1/traces; set the exporter's endpoint to end with it, or its base to this server";
         return Problem::not_found(detail).into_response();
@@ -175,6 +214,18 @@ async fn wrong_method(State(app): State<Arc<App>>, method: Method, uri: Uri) -> 
 fn nearest(path: &str) -> &'static str {
     let distance = |known: &&str| strsim::damerau_levenshtein(known, path.trim_end_matches('/'));
     KNOWN_PATHS.into_iter().min_by_key(|known| distance(known)).unwrap_or("/")
+}
+
+/// Whether a browser asks whether a page of another origin may make a request (CORS).
+fn is_preflight<B>(request: &http::Request<B>) -> bool {
+    let asks = |name| request.headers().contains_key(name);
+    request.method() == Method::OPTIONS && asks(ORIGIN) && asks(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Whether CORS is on for the origin that a request names.
+fn allows(origins: &[String], headers: &HeaderMap) -> bool {
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+    origins.iter().any(|allowed| allowed == "*" || allowed == origin)
 }
 
 /// CORS for browser SDKs, whose exporters send headers of their own choice. No page of another origin deletes: a DELETE is

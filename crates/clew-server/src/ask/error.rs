@@ -31,6 +31,12 @@ pub enum AskError {
     /// None of the media types that the client accepts is served.
     #[error("{0}")]
     NotAcceptable(String),
+    /// A body is larger than allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// There is no room for a body now.
+    #[error("{0}")]
+    Full(String),
     /// As many questions as allowed are being answered.
     #[error("{limit} questions are being answered, as many as query.concurrency allows; retry after a second")]
     Busy {
@@ -58,7 +64,8 @@ impl AskError {
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
-            Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Busy { .. } | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Expired => StatusCode::GATEWAY_TIMEOUT,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -70,7 +77,7 @@ impl From<AskError> for Problem {
         let detail = error.to_string();
         match error {
             AskError::Parameter { name, .. } => Self::parameter(name, detail),
-            AskError::Busy { .. } => Self::unavailable(detail, RETRY_SECONDS),
+            AskError::Busy { .. } | AskError::Full(_) => Self::unavailable(detail, RETRY_SECONDS),
             AskError::Unauthorized(_) => Self::new(error.status(), detail).header(WWW_AUTHENTICATE, "Bearer"),
             other => Self::new(other.status(), detail),
         }

@@ -196,6 +196,12 @@ pub struct Process {
     pub tags: Vec<KeyValue>,
 }
 
+/// What the door answers for a trace with these spans, for whoever reads it back.
+#[cfg(test)]
+pub(super) fn answer(spans: &[Span]) -> Vec<u8> {
+    json_body(&Envelope::of(vec![trace_json(spans[0].trace_id, spans)]))
+}
+
 /// The trace in Jaeger's shape; spans in the order given.
 fn trace_json(id: TraceId, spans: &[Span]) -> JaegerTrace {
     let mut resources = Table::new();

@@ -8,10 +8,16 @@
 //! | `params`, `when` | query parameters and times as people write them |
 //! | `question`, `cursor` | a search, checked; where a page ended |
 //! | `search` | executing it over sources |
-//! | `accept` | the media type that a client likes best |
+//! | `silhouette` | a trace in a few bars, for a list |
+//! | `heatmap` | all matches of a question, counted over time and duration |
+//! | `accept`, `compress` | the media type that a client likes best; smaller answers for who accepts them |
 //! | `gate` | tenant, concurrency, timeout; questions run off the serving threads |
 //! | [`shape`], `show`, `table` | the JSON of the native API, and how it is made |
-//! | `native`, `trace` | the native doors |
+//! | `opened`, `version`, `trace_cache` | a trace that was read and explained, and those that were lately |
+//! | `native`, `tenants`, `attributes`, `trace` | the native doors |
+//! | `find` | a text in a trace |
+//! | `page` | a trace as a page of its own |
+//! | `explain`, `file` | the traces of a file that is not kept |
 //! | `export` | whole traces as a stream of OTLP |
 //! | `tempo`, [`jaeger`] | the drop-in doors |
 //! | `error`, [`openapi`] | refusals; the description of it all |
@@ -19,39 +25,59 @@
 //! Invariants: a question never sees another tenant's spans; an answer does not depend on how spans lie in sources; what
 //! cannot be answered in full is refused or says what it lacks.
 
-mod accept;
+pub(crate) mod accept;
+mod attributes;
+mod compress;
 mod cursor;
 pub(crate) mod error;
+mod explain;
 mod export;
+mod file;
+mod find;
 pub(crate) mod gate;
+mod heatmap;
 pub mod jaeger;
 #[cfg(test)]
 mod naive;
 mod native;
+mod newest;
 pub mod openapi;
+mod opened;
+mod page;
 pub(crate) mod params;
-mod question;
+pub(crate) mod question;
 mod search;
 pub mod shape;
 mod show;
+mod silhouette;
 mod table;
 mod tempo;
+mod tenants;
 mod trace;
+pub(crate) mod trace_cache;
+mod version;
 pub mod when;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
+pub use self::trace_cache::{TraceCache, TraceCacheFigures};
 use crate::app::App;
 
 /// All doors that answer questions.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/traces/search", get(native::search))
+        .route("/v1/traces/heatmap", get(heatmap::heatmap))
         .route("/v1/export", get(export::export))
+        .route("/v1/explain", post(explain::explain))
         .route("/v1/traces/{id}", get(trace::trace))
+        .route("/v1/tenants", get(tenants::tenants))
+        .route("/v1/traces/{id}/find", get(find::find))
+        .route("/v1/attributes", get(attributes::keys))
+        .route("/v1/attributes/values", get(attributes::values))
         .route("/v1/services", get(native::services))
         .route("/v1/services/{service}/operations", get(native::operations))
         .route("/v1/openapi.json", get(openapi::document))
@@ -61,4 +87,5 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/jaeger/api/traces/{id}", get(jaeger::trace))
         .route("/jaeger/api/services", get(jaeger::services))
         .route("/jaeger/api/services/{service}/operations", get(jaeger::operations))
+        .layer(axum::middleware::from_fn(compress::compressed))
 }

@@ -1,11 +1,13 @@
 //! A source for tests: a list of spans, asked in the plainest way.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use clew_model::identity::distinct;
 use clew_model::scan::{
-    AttributeScope, Condition, Expired, Extent, ExtentsAnswer, Field, Incomplete, Op, RowsAnswer, ScanAnswer,
-    ScanError, ScanRequest, SpanFilter, SpanRow, SpanSource, TraceMatch,
+    AttributeScope, Condition, Enough, Expired, Extent, ExtentsAnswer, Field, Incomplete, NewestAnswer, Op, RowsAnswer,
+    ScanAnswer, ScanError, ScanRequest, SpanFilter, SpanRow, SpanSource, TraceMatch,
 };
 use clew_model::{
     Attribute, Event, Kind, Link, Notes, Resource, Scope, Span, SpanId, Status, StatusCode, Tenant, TraceId, Value,
@@ -43,6 +45,27 @@ impl SpanSource for Naive {
         Ok(ScanAnswer { matches, incomplete: self.incomplete.clone(), scanned_count: 0 })
     }
 
+    fn scan_newest(
+        &self,
+        request: &ScanRequest,
+        enough: &Enough,
+        expired: Expired<'_>,
+    ) -> Result<NewestAnswer, ScanError> {
+        let mut answer = self.scan(request, expired)?;
+        let mut starts: Vec<u64> = answer.matches.iter().map(|found| found.extent.start_unix_nanos).collect();
+        starts.sort_unstable_by_key(|start| Reverse(*start));
+        let last = enough.newest.checked_sub(1).and_then(|last| starts.get(last).copied()).unwrap_or(0);
+        let floor = last.max(enough.floor_unix_nanos);
+        // A source may leave out what it may leave out, so this one always does.
+        let (mut at, all) = (0, answer.matches.len());
+        answer.matches.retain(|found| {
+            at += 1;
+            at <= enough.count || found.extent.is_odd || found.extent.start_unix_nanos >= floor
+        });
+        let left_out_before_unix_nanos = (answer.matches.len() < all).then_some(floor);
+        Ok(NewestAnswer { answer, left_out_before_unix_nanos })
+    }
+
     fn extents(&self, tenant: &Tenant, ids: &[TraceId], _: Expired<'_>) -> Result<ExtentsAnswer, ScanError> {
         let mut traces = self.traces(tenant);
         let extents = ids.iter().filter_map(|id| Some((*id, extent(&traces.remove(id)?)?)));
@@ -51,7 +74,7 @@ impl SpanSource for Naive {
 
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], _: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         let mut traces = self.traces(tenant);
-        let spans = ids.iter().filter_map(|id| traces.remove(id)).flatten().collect();
+        let spans = ids.iter().filter_map(|id| traces.remove(id)).flat_map(distinct).collect();
         Ok(RowsAnswer { spans, incomplete: self.incomplete.clone() })
     }
 

@@ -57,10 +57,14 @@ pub(crate) struct SearchParameters {
     sort: Option<String>,
     /// Traces on a page: 1 to 1000, by default 20.
     limit: Option<u32>,
-    /// The page after the one that named this cursor. All other parameters but `limit` and `total` stay as they were.
+    /// The page after the one that named this cursor. All other parameters but `limit`, `total` and
+    /// `silhouette` stay as they were.
     cursor: Option<String>,
     /// How far matches are counted: `bounded` (to 10,000, the default), `exact` or `none`.
     total: Option<String>,
+    /// `true`: each trace comes with a few bars to draw it small. Of a question without conditions on spans, the traces of a
+    /// page that come after the first 200,000 spans have none. By default `false`.
+    silhouette: Option<bool>,
     /// Whose traces; over the header `X-Scope-OrgID`.
     tenant: Option<String>,
     /// Reserved for TraceQL, which is refused.
@@ -80,7 +84,8 @@ pub(crate) async fn search(State(app): State<Arc<App>>, headers: HeaderMap, uri:
     let tenant = gate::tenant(&app, &headers, &params)?;
     let question = Question::parse(&params, tenant, app.clock.unix_nanos())?;
     let begun = app.clock.monotonic_nanos();
-    let work = move |asked: &gate::Asked<'_>| json(&search::run(asked.source, &question, asked.expired)?);
+    let bound = app.config.total_bound;
+    let work = move |asked: &gate::Asked<'_>| json(&search::run(asked.source, &question, bound, asked.expired)?);
     let answer = gate::run(&app, work).await;
     app.figures.search.observe_nanos(app.clock.monotonic_nanos().saturating_sub(begun));
     Ok(([(CONTENT_TYPE, JSON)], answer?).into_response())

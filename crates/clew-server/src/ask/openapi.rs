@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoResponses, OpenApi, ToSchema};
 
 use super::shape::{OperationsAnswer, SearchAnswer, ServicesAnswer, TraceForms};
-use super::{export, native, trace};
-use crate::delete;
+use super::{attributes, explain, export, find, heatmap, native, tenants, trace};
+use crate::router::Health;
+use crate::{delete, demo, figures};
 
 /// A problem document (RFC 9457), as [`crate::Problem`] writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,13 +54,21 @@ pub(crate) enum Refusals {
     ),
     paths(
         native::search,
+        heatmap::heatmap,
+        tenants::tenants,
+        attributes::keys,
+        attributes::values,
         trace::trace,
+        find::find,
+        explain::explain,
         export::export,
         delete::trace,
         delete::tenant,
         native::services,
         native::operations,
         document,
+        figures::json::figures,
+        demo::demo,
         others::export,
         others::health,
         others::ready,
@@ -93,7 +102,7 @@ pub(crate) async fn document() -> Json<utoipa::openapi::OpenApi> {
 /// Doors that other modules serve.
 #[expect(dead_code, reason = "these functions carry attributes for the description and are never called")]
 mod others {
-    use super::ProblemDocument;
+    use super::{Health, ProblemDocument};
 
     /// OTLP spans in: an `ExportTraceServiceRequest`. The answer comes after the spans are synced and can be found.
     #[utoipa::path(
@@ -118,7 +127,7 @@ mod others {
         get,
         path = "/v1/health",
         tag = "operate",
-        responses((status = 200, description = "`{\"status\":\"ok\"|\"degraded\",\"reasons\":[...]}`", body = serde_json::Value))
+        responses((status = 200, description = "`ok`, or `degraded` and why", body = Health))
     )]
     fn health() {}
 

@@ -10,7 +10,7 @@ use super::params::Params;
 use super::when::{INSTANT_FORMS, SPAN_OF_TIME_FORMS, parse_instant, parse_span_of_time};
 
 /// Every parameter of a search but `attr.KEY`.
-pub(crate) const PARAMETERS: [&str; 17] = [
+pub(crate) const PARAMETERS: [&str; 18] = [
     "service",
     "operation",
     "status",
@@ -27,6 +27,7 @@ pub(crate) const PARAMETERS: [&str; 17] = [
     "limit",
     "cursor",
     "total",
+    "silhouette",
     "q",
 ];
 
@@ -51,7 +52,7 @@ pub(crate) const EXPORT_PARAMETERS: [&str; 13] = [
 pub(crate) const LIMIT_DEFAULT: u64 = 20;
 /// Traces on a page at most.
 pub(crate) const LIMIT_MAX: u64 = 1000;
-/// Where a bounded total stops.
+/// Where a bounded total stops unless it is told otherwise.
 pub(crate) const TOTAL_BOUND: u64 = 10_000;
 /// Services that one question may name: with other conditions each takes two of the 64 filters of a scan.
 const SERVICES_MAX: usize = 16;
@@ -81,6 +82,8 @@ pub(crate) struct Question {
     pub limit: usize,
     /// How far matches are counted.
     pub total: TotalMode,
+    /// Whether each trace is shown in a few bars, too.
+    pub silhouette: bool,
     /// Where the page before ended.
     pub after: Option<Cursor>,
     /// Hash of what was asked, page and count aside.
@@ -105,7 +108,7 @@ pub(crate) enum Sort {
 pub(crate) enum TotalMode {
     /// To the end.
     Exact,
-    /// To [`TOTAL_BOUND`].
+    /// To a bound, [`TOTAL_BOUND`] as a rule.
     Bounded,
     /// Not at all.
     None,
@@ -152,15 +155,10 @@ impl Question {
             sort: params.word("sort", &sorts)?.unwrap_or(Sort::StartDown),
             limit: params.number("limit", 1, LIMIT_MAX)?.unwrap_or(LIMIT_DEFAULT) as usize,
             total: params.word("total", &totals)?.unwrap_or(TotalMode::Bounded),
+            silhouette: params.word("silhouette", &[("true", true), ("false", false)])?.unwrap_or(false),
             after,
             hash,
         })
-    }
-
-    /// Whether any condition looks at an attribute.
-    pub(crate) fn asks_for_attributes(&self) -> bool {
-        let mut conditions = self.filters.iter().flat_map(|filter| &filter.conditions);
-        conditions.any(|condition| matches!(condition.field, Field::Attribute { .. }))
     }
 
     /// The filters that tell which spans are shown: those of all conditions together where services have some of their own.
@@ -288,8 +286,7 @@ fn cursor(params: &Params, hash: u64) -> Result<Option<Cursor>, AskError> {
         || AskError::parameter("cursor", "this is not a cursor; pass the one of the page before unchanged");
     let cursor = Cursor::decode(text).ok_or_else(unreadable)?;
     if cursor.question != hash {
-        let detail =
-            "this cursor belongs to another question; repeat all parameters of the page before but limit and total";
+        let detail = "this cursor belongs to another question; repeat all parameters of the page before but limit, total and silhouette";
         return Err(AskError::parameter("cursor", detail));
     }
     Ok(Some(cursor))
@@ -297,7 +294,7 @@ fn cursor(params: &Params, hash: u64) -> Result<Option<Cursor>, AskError> {
 
 /// A hash of what was asked, in whatever order the parameters came.
 fn hash(params: &Params, tenant: &Tenant) -> u64 {
-    let mut pairs = params.without(&["cursor", "limit", "total", "tenant"]);
+    let mut pairs = params.without(&["cursor", "limit", "total", "silhouette", "tenant"]);
     pairs.push(("tenant", tenant.as_str()));
     pairs.sort_unstable();
     let mut hasher = Xxh3::new();

@@ -1,25 +1,26 @@
 //! From spans and what the analysis says of them to the shapes of the native API.
 
+mod skeleton;
+
 use std::collections::HashSet;
 
 use clew_analysis::{AsyncTail, Bottleneck, Explained, Gap, Segment, SegmentKind, Skew, SkewEvidence, Thread};
 use clew_model::scan::Incomplete;
 use clew_model::{Event, Link, Resource, Scope, Span, SpanId, Summary};
 
+use super::opened::Opened;
 use super::shape::{
-    BottleneckShape, EventShape, GapShape, LinkShape, ResourceShape, RootShape, ScopeShape, SegmentShape, Skeleton,
-    SkeletonSpans, SkewShape, SpanShape, StateShape, SummaryShape, TailShape, ThreadShape, TraceAnswer, attributes,
+    BottleneckShape, EventShape, GapShape, LinkShape, ResourceShape, RootShape, ScopeShape, SegmentShape, SkewShape,
+    SpanShape, StateShape, SummaryShape, TailShape, ThreadShape, TraceAnswer, attributes,
 };
-use super::table::{Table, Words};
+use super::table::Table;
 use super::when::to_rfc3339;
 
-/// The whole trace; with `only`, the details of those spans alone.
-pub(crate) fn trace(
-    explained: &Explained,
-    incomplete: Option<&Incomplete>,
-    is_corrected: bool,
-    only: Option<&HashSet<SpanId>>,
-) -> TraceAnswer {
+pub(crate) use skeleton::skeleton;
+
+/// The whole trace; with `only`, the details of those spans alone, and of the thread their part.
+pub(crate) fn trace(opened: &Opened, only: Option<&HashSet<SpanId>>) -> TraceAnswer {
+    let explained = &opened.explained;
     let (mut resources, mut scopes) = (Table::new(), Table::new());
     let is_shown = |span: &Span| only.is_none_or(|only| only.contains(&span.span_id));
     let shown = explained.spans.iter().enumerate().filter(|(_, span)| is_shown(span));
@@ -27,53 +28,26 @@ pub(crate) fn trace(
         let (resource, scope) = (resources.position(&span.resource), scopes.position(&span.scope));
         SpanShape { resource, scope, ..self::span(explained, index) }
     });
-    let spans = spans.collect();
-    let summary = summary(&explained.summary, incomplete);
+    let spans: Vec<SpanShape> = spans.collect();
+    let summary = summary(&explained.summary, opened.incomplete.as_ref());
     TraceAnswer {
         trace_id: summary.trace_id.clone(),
         state: summary.state.clone(),
-        thread: thread(explained),
+        thread: of_spans(thread(explained), &spans, only.is_some()),
         resources: resources.distinct.into_iter().map(resource).collect(),
         scopes: scopes.distinct.into_iter().map(scope).collect(),
         spans,
         skews: explained.skews.iter().map(skew).collect(),
-        clock: if is_corrected { "corrected" } else { "sent" }.to_owned(),
+        clock: clock(opened.is_corrected),
         error_origin: explained.error_origin.map(position),
+        groups: if only.is_none() { skeleton::groups(explained) } else { Vec::new() },
         summary,
     }
 }
 
-/// The trace in columns.
-pub(crate) fn skeleton(explained: &Explained, incomplete: Option<&Incomplete>) -> Skeleton {
-    let (mut services, mut names) = (Words::default(), Words::default());
-    let start = explained.spans.iter().map(|span| span.start_unix_nanos).min().unwrap_or_default();
-    let mut columns = SkeletonSpans::default();
-    for (index, span) in explained.spans.iter().enumerate() {
-        let node = &explained.tree.nodes[index];
-        columns.ids.push_str(&span.span_id.to_string());
-        columns.parents.push(node.parent.map_or(-1, |parent| parent as i64));
-        columns.starts.push(span.start_unix_nanos - start);
-        columns.durations.push(span.duration_nanos);
-        columns.selfs.push(explained.self_nanos[index]);
-        columns.services.push(services.position(span.service()));
-        columns.names.push(names.position(&span.name));
-        columns.kinds.push(span.kind as u8);
-        columns.errors.extend(span.is_error().then(|| position(index)));
-        let is_marked = node.marks.0 != 0 || !span.notes.is_empty();
-        columns.marked.extend(is_marked.then(|| position(index)));
-    }
-    let summary = summary(&explained.summary, incomplete);
-    Skeleton {
-        trace_id: summary.trace_id.clone(),
-        state: summary.state.clone(),
-        thread: thread(explained),
-        start: to_rfc3339(start),
-        services: services.into_texts(),
-        names: names.into_texts(),
-        kinds: clew_model::Kind::ALL.map(|kind| kind.as_str().to_owned()).to_vec(),
-        spans: columns,
-        summary,
-    }
+/// The word for times as they were sent, or moved.
+fn clock(is_corrected: bool) -> String {
+    if is_corrected { "corrected" } else { "sent" }.to_owned()
 }
 
 /// A trace in a few figures.
@@ -97,6 +71,7 @@ pub(crate) fn summary(summary: &Summary, incomplete: Option<&Incomplete>) -> Sum
             ..StateShape::default()
         },
         matched: None,
+        silhouette: None,
     }
 }
 
@@ -182,6 +157,21 @@ fn thread(explained: &Explained) -> ThreadShape {
         gaps: gaps(explained, &thread.gaps),
         async_tail: thread.async_tail.as_ref().map(|tail| async_tail(explained, tail)),
     }
+}
+
+/// With `is_some`, the thread without segments and gaps of other spans than these.
+fn of_spans(mut thread: ThreadShape, spans: &[SpanShape], is_some: bool) -> ThreadShape {
+    if is_some {
+        let shown: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
+        let is_shown = |id: Option<SpanId>| id.is_some_and(|id| shown.contains(&id));
+        thread.segments.retain(|segment| is_shown(segment.span_id));
+        thread.gaps.retain(|gap| is_shown(gap.span_id));
+        if let Some(tail) = &mut thread.async_tail {
+            tail.segments.retain(|segment| is_shown(segment.span_id));
+            tail.gaps.retain(|gap| is_shown(gap.span_id));
+        }
+    }
+    thread
 }
 
 fn async_tail(explained: &Explained, tail: &AsyncTail) -> TailShape {

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use clew_model::Span;
+use foldhash::fast::RandomState;
 
 /// The distinct values seen so far, in order of first sight.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl<'a, T: Debug> Table<'a, T> {
 /// Distinct texts, in order of first sight.
 #[derive(Debug, Default)]
 pub(crate) struct Words<'a> {
-    positions: HashMap<&'a str, u32>,
+    positions: HashMap<&'a str, u32, RandomState>,
     /// The texts.
     pub distinct: Vec<&'a str>,
 }

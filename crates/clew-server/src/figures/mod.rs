@@ -1,8 +1,10 @@
-//! clew's own figures: counted here as requests pass, shown on `/metrics` together with the store's.
+//! clew's own figures: counted here as requests pass, shown on `/metrics` and by `/v1/figures` together with the store's.
 
+pub(crate) mod json;
 mod page;
 mod process;
 mod prometheus;
+mod shape;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +14,9 @@ use clew_model::{Notes, RefuseReason, RejectReason, Tenant};
 use clew_store::Histogram;
 use clew_wire::otlp::NoteCounts;
 
+pub(crate) use json::routes;
 pub use prometheus::{CONTENT_TYPE, render};
+pub use shape::*;
 
 /// The label of all tenants beyond those that have one of their own. Parentheses keep it apart from any tenant's name.
 pub const OTHER_TENANTS: &str = "(other)";
@@ -48,6 +52,12 @@ pub struct Figures {
     misdirected: [Counter; Misdirected::ALL.len()],
     /// Metric points, log records and profiles turned away.
     other_signals: [Counter; 3],
+    /// Export requests for spans that came to their end or were refused.
+    requests: Counter,
+    /// When the last of them came, in unix nanoseconds; 0 before the first.
+    last_request: AtomicU64,
+    /// When the last spans were received that were stored, in unix nanoseconds; 0 before the first.
+    last_received: AtomicU64,
     tenants: RwLock<HashMap<Tenant, Arc<TenantFigures>>>,
     other_tenants: Arc<TenantFigures>,
     tenant_labels: usize,
@@ -114,6 +124,9 @@ impl Figures {
             notes: Default::default(),
             misdirected: Default::default(),
             other_signals: Default::default(),
+            requests: Counter::default(),
+            last_request: AtomicU64::new(0),
+            last_received: AtomicU64::new(0),
             tenants: RwLock::default(),
             other_tenants: Arc::default(),
             tenant_labels: tenant_labels.max(1),
@@ -137,6 +150,17 @@ impl Figures {
     /// The counters for requests whose tenant is not known.
     pub fn unknown_tenant(&self) -> Arc<TenantFigures> {
         Arc::clone(&self.other_tenants)
+    }
+
+    /// Counts an export request, whatever becomes of it.
+    pub(crate) fn request(&self, now_unix_nanos: u64) {
+        self.requests.add(1);
+        self.last_request.fetch_max(now_unix_nanos, Ordering::Relaxed);
+    }
+
+    /// Remembers when spans were received that are stored now.
+    pub(crate) fn store(&self, received_unix_nanos: u64) {
+        self.last_received.fetch_max(received_unix_nanos, Ordering::Relaxed);
     }
 
     /// Counts the notes of kept spans.

@@ -79,6 +79,11 @@ fn requests(page: &mut Page, app: &App) {
     page.histogram("clew_ack_seconds", help, &figures.ack.read());
     page.histogram("clew_search_seconds", "Time of a search.", &figures.search.read());
     page.histogram("clew_fetch_seconds", "Time of fetching and explaining one trace.", &figures.fetch.read());
+    let traces = app.traces.figures();
+    page.counter("clew_trace_cache_hits_total", "Traces that were in memory, explained.").value(traces.hits);
+    page.counter("clew_trace_cache_misses_total", "Traces that were read and explained.").value(traces.misses);
+    page.gauge("clew_trace_cache_bytes", "Memory of explained traces.").value(traces.bytes);
+    page.gauge("clew_trace_cache_limit_bytes", "Bound of clew_trace_cache_bytes.").value(traces.limit_bytes);
 }
 
 fn store(page: &mut Page, store: &StoreFigures) {

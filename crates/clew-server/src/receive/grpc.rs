@@ -18,9 +18,10 @@ use super::answer::PartialSuccess;
 use super::body::{self, Bounds, too_large};
 use super::refusal::Refusal;
 use super::signal::{Signal, Syntax, encoding_of_name, shown};
-use super::{Envelope, figures_of, take};
+use super::{Envelope, figures_of, notice_refusal, take};
 use crate::app::App;
 use crate::figures::Misdirected;
+use crate::hints::{self, Example, Hint};
 use crate::problem::Problem;
 use crate::tenants::{TenantProblem, named};
 
@@ -40,11 +41,13 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
 pub(crate) async fn call(app: Arc<App>, request: Request<Body>) -> Response {
     if request.version() < Version::HTTP_2 {
         app.figures.misdirect(Misdirected::Service);
+        app.notice(Hint::GrpcOverHttp1, 1, || Example::of(&request, ""));
         let detail = "gRPC needs HTTP/2; over HTTP/1.1 send OTLP/HTTP (application/x-protobuf) to /v1/traces";
         return Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
     }
     let Some(signal) = Signal::ALL.into_iter().find(|signal| signal.method() == request.uri().path()) else {
         app.figures.misdirect(Misdirected::Service);
+        app.notice(Hint::GrpcWrongPath, 1, || Example::of(&request, ""));
         let message = format!(
             "{} is not served here; clew takes {}",
             shown(request.uri().path().as_bytes()),
@@ -60,10 +63,15 @@ pub(crate) async fn call(app: Arc<App>, request: Request<Body>) -> Response {
 async fn export(app: Arc<App>, signal: Signal, request: Request<Body>) -> Response {
     let tenant = named(&app.config.tokens, request.headers());
     let figures = figures_of(&app, &tenant);
+    let agent = hints::agent(request.headers());
+    if signal == Signal::Traces {
+        app.figures.request(app.clock.unix_nanos());
+    }
     match receive(&app, signal, tenant, request).await {
         Ok(partial) => partial.over_grpc(),
         Err(refusal) => {
             figures.refuse(refusal.reason, refusal.span_count);
+            notice_refusal(&app, &refusal, signal.method(), agent.as_ref());
             refusal.over_grpc()
         }
     }
@@ -83,7 +91,8 @@ async fn receive(
     let framed = body::read(&mut body, bounds, &mut hold).await?;
     let complete_nanos = app.clock.monotonic_nanos();
     let (encoding, body) = message(&head, framed, bytes_max)?;
-    take(app, Envelope { signal, syntax: Syntax::Protobuf, tenant, encoding, body, hold, complete_nanos }).await
+    let (syntax, place, agent) = (Syntax::Protobuf, signal.method(), hints::agent(&head.headers));
+    take(app, Envelope { signal, syntax, tenant, encoding, body, hold, place, agent, complete_nanos }).await
 }
 
 /// The one message of a unary call, still compressed.
@@ -108,9 +117,8 @@ fn message(head: &Parts, mut framed: Bytes, bytes_max: usize) -> Result<(Encodin
         1 => std::str::from_utf8(name).ok().filter(|name| !name.is_empty()).and_then(encoding_of_name),
         _ => return Err(malformed("the gRPC message's compressed flag is neither 0 nor 1")),
     };
-    let encoding = encoding.ok_or_else(|| {
-        Refusal::new(RefuseReason::UnsupportedMedia).because(format!("grpc-encoding `{}`", shown(name)))
-    })?;
+    let encoding =
+        encoding.ok_or_else(|| Refusal::unsupported_encoding(&format!("grpc-encoding `{}`", shown(name))))?;
     Ok((encoding, framed))
 }
 

@@ -7,7 +7,7 @@
 //! partial success; a refused request left nothing behind; both are counted by tenant and reason.
 //!
 //! Read in this order: `signal`, `http`, `grpc`, `body`, `in_flight`, `inflate`, `spans`, `refusal`, `answer`,
-//! `other_signals`, `proto`. It does not know how spans are read (clew-wire) or kept (clew-store).
+//! `other_signals`, `own`, `proto`. It does not know how spans are read (clew-wire) or kept (clew-store).
 
 mod answer;
 mod body;
@@ -16,6 +16,7 @@ mod http;
 mod in_flight;
 mod inflate;
 mod other_signals;
+mod own;
 mod proto;
 mod refusal;
 mod signal;
@@ -23,6 +24,7 @@ mod spans;
 
 use std::sync::Arc;
 
+use ::http::HeaderValue;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -36,11 +38,16 @@ use self::refusal::Refusal;
 use self::signal::{Signal, Syntax};
 use crate::app::App;
 use crate::figures::TenantFigures;
+use crate::hints::{Example, Hint};
 use crate::problem::Problem;
 use crate::tenants::TenantProblem;
 
 pub(crate) use grpc::{call as grpc_call, is_grpc};
 pub use in_flight::{Full, Hold, InFlight};
+pub(crate) use own::store_own;
+
+/// The gRPC method that takes spans.
+pub(crate) const TRACE_METHOD: &str = Signal::Traces.method();
 
 /// Bodies that may become larger than this are inflated and read on a thread of their own.
 const HEAVY_BYTES: usize = 256 * 1024;
@@ -71,6 +78,10 @@ struct Envelope {
     /// As received.
     body: Bytes,
     hold: Hold,
+    /// What it asked for: a path, or a gRPC method.
+    place: &'static str,
+    /// The sender's user agent.
+    agent: Option<HeaderValue>,
     /// When its last byte had come, by the monotonic clock.
     complete_nanos: u64,
 }
@@ -84,7 +95,7 @@ async fn take(app: &Arc<App>, mut envelope: Envelope) -> Result<PartialSuccess, 
     if envelope.signal == Signal::Traces {
         return spans::store(app, envelope, expected > HEAVY_BYTES).await;
     }
-    let signal = envelope.signal;
+    let (signal, place, agent) = (envelope.signal, envelope.place, envelope.agent.clone());
     let mut turn_away = move || {
         let body = inflate::inflate(envelope.encoding, &envelope.body, request_bytes, &mut envelope.hold)?;
         other_signals::turn_away(signal, envelope.syntax, &body)
@@ -96,7 +107,20 @@ async fn take(app: &Arc<App>, mut envelope: Envelope) -> Result<PartialSuccess, 
         turn_away()?
     };
     app.figures.turn_away(signal as usize - 1, partial.rejected);
+    let hint = match signal {
+        Signal::Metrics => Hint::MetricsSent,
+        Signal::Logs => Hint::LogsSent,
+        Signal::Traces | Signal::Profiles => Hint::ProfilesSent,
+    };
+    app.notice(hint, partial.rejected, || Example::new(place, agent.as_ref(), ""));
     Ok(partial)
+}
+
+/// Counts the mistake that a request was refused for, if it is a usual one.
+fn notice_refusal(app: &App, refusal: &Refusal, place: &str, agent: Option<&HeaderValue>) {
+    if let Some(hint) = refusal.hint {
+        app.notice(hint, 1, || Example::new(place, agent, &refusal.detail));
+    }
 }
 
 fn figures_of(app: &App, tenant: &Result<Option<Tenant>, TenantProblem>) -> Arc<TenantFigures> {

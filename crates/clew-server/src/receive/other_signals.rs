@@ -12,13 +12,7 @@ use super::signal::{Signal, Syntax};
 /// The answer to a request of a signal that clew does not keep: a success in which everything is rejected, so that an
 /// application whose exporters are all on works with its settings unchanged.
 pub(super) fn turn_away(signal: Signal, syntax: Syntax, body: &[u8]) -> Result<PartialSuccess, Refusal> {
-    let rejected = match syntax {
-        Syntax::Protobuf => count_protobuf(body, fields(signal))
-            .ok_or_else(|| Refusal::new(RefuseReason::Malformed).because("it cannot be read as protobuf"))?,
-        Syntax::Json => serde_json::from_slice::<Request>(body)
-            .map_err(|error| Refusal::new(RefuseReason::Malformed).because(error))?
-            .count(),
-    };
+    let rejected = count(signal, syntax, body).map_err(|refusal| refusal.looking_at(syntax, body))?;
     if rejected == 0 {
         return Ok(PartialSuccess::default());
     }
@@ -28,6 +22,16 @@ pub(super) fn turn_away(signal: Signal, syntax: Syntax, body: &[u8]) -> Result<P
         Signal::Traces | Signal::Profiles => ("profiles", "switch the exporter of profiles off to stop sending them"),
     };
     Ok(PartialSuccess { rejected, message: format!("clew keeps traces, not {what}; {how}") })
+}
+
+fn count(signal: Signal, syntax: Syntax, body: &[u8]) -> Result<u64, Refusal> {
+    match syntax {
+        Syntax::Protobuf => count_protobuf(body, fields(signal))
+            .ok_or_else(|| Refusal::new(RefuseReason::Malformed).because("it cannot be read as protobuf")),
+        Syntax::Json => serde_json::from_slice::<Request>(body)
+            .map(|request| request.count())
+            .map_err(|error| Refusal::new(RefuseReason::Malformed).because(error)),
+    }
 }
 
 /// The fields that lead from an export request to its items, level by level.

@@ -18,6 +18,8 @@ use tonic::Code;
 use super::in_flight::Full;
 use super::proto::Writer;
 use super::signal::Syntax;
+use crate::hints::Hint;
+use crate::problem::Problem;
 use crate::tenants::TenantProblem;
 
 /// A request that is refused as a whole.
@@ -31,6 +33,10 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<Duration>,
     /// Spans of the request, as far as they were counted.
     pub(crate) span_count: u64,
+    /// The usual mistake that it is, if it is one.
+    pub(crate) hint: Option<Hint>,
+    /// What the hint says of this request.
+    pub(crate) detail: String,
     status: StatusCode,
     code: Code,
 }
@@ -53,13 +59,40 @@ impl Refusal {
             }
             RefuseReason::Stopping => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, Some(2)),
         };
+        let hint = match reason {
+            RefuseReason::Malformed | RefuseReason::Truncated => Some(Hint::Undecodable),
+            RefuseReason::TooLarge => Some(Hint::TooLarge),
+            RefuseReason::UnsupportedMedia => Some(Hint::UnsupportedMedia),
+            RefuseReason::BadTenant => Some(Hint::WrongTenant),
+            _ => None,
+        };
         let retry_after = retry_seconds.map(Duration::from_secs);
-        Self { reason, message: reason.sentence().to_owned(), retry_after, span_count: 0, status, code }
+        let (message, detail) = (reason.sentence().to_owned(), String::new());
+        Self { reason, message, retry_after, span_count: 0, hint, detail, status, code }
+    }
+
+    /// The refusal of a compression that is not known.
+    pub(crate) fn unsupported_encoding(named: &str) -> Self {
+        Self { hint: Some(Hint::UnsupportedEncoding), ..Self::new(RefuseReason::UnsupportedMedia).because(named) }
+    }
+
+    /// The same for a body that was announced as one thing and begins like another.
+    pub(crate) fn looking_at(self, syntax: Syntax, body: &[u8]) -> Self {
+        let begins_as_json = body.trim_ascii_start().first() == Some(&b'{');
+        let detail = match syntax {
+            Syntax::Protobuf if begins_as_json => "it was announced as protobuf and begins like JSON",
+            Syntax::Json if !begins_as_json && !body.is_empty() => {
+                "it was announced as JSON and does not begin like it; is it protobuf?"
+            }
+            _ => return self,
+        };
+        Self { hint: Some(Hint::WrongSyntax), detail: detail.to_owned(), ..self }
     }
 
     /// The same with more words about this request.
     pub(crate) fn because(self, detail: impl std::fmt::Display) -> Self {
-        Self { message: format!("{}: {detail}", self.message), ..self }
+        let detail = detail.to_string();
+        Self { message: format!("{}: {detail}", self.message), detail, ..self }
     }
 
     /// The same for a request whose spans were counted.
@@ -100,6 +133,15 @@ impl Refusal {
             _ => {}
         }
         response
+    }
+
+    /// The same for whoever asked for something else than to send.
+    pub(crate) fn into_problem(self) -> Problem {
+        let problem = Problem::new(self.status, self.message);
+        match self.retry_after {
+            Some(wait) => problem.header(RETRY_AFTER, &wait.as_millis().div_ceil(1000).to_string()),
+            None => problem,
+        }
     }
 
     /// The answer over gRPC.
@@ -150,7 +192,8 @@ impl From<WireError> for Refusal {
 
 impl From<TenantProblem> for Refusal {
     fn from(problem: TenantProblem) -> Self {
-        let refusal = Self { message: problem.to_string(), ..Self::new(RefuseReason::BadTenant) };
+        let (message, detail) = (problem.to_string(), problem.to_string());
+        let refusal = Self { message, detail, ..Self::new(RefuseReason::BadTenant) };
         match problem {
             TenantProblem::BadName => refusal,
             TenantProblem::UnknownToken => {

@@ -3,7 +3,6 @@
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use clew_model::RefuseReason;
 use clew_store::Encoding;
 
 use super::refusal::Refusal;
@@ -94,9 +93,7 @@ pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal>
         return Ok(Encoding::Identity);
     };
     let encoding = value.to_str().ok().filter(|_| values.next().is_none()).and_then(encoding_of_name);
-    encoding.ok_or_else(|| {
-        Refusal::new(RefuseReason::UnsupportedMedia).because(format!("content-encoding {}", shown(value.as_bytes())))
-    })
+    encoding.ok_or_else(|| Refusal::unsupported_encoding(&format!("content-encoding {}", shown(value.as_bytes()))))
 }
 
 /// The encoding of that name, in HTTP or gRPC.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use clew_model::{RefuseReason, RejectReason, Tenant};
+use clew_model::{Notes, RefuseReason, RejectReason, Tenant};
 use clew_store::{Batch, Encoding, Outcome, Protocol, Source, Tenants};
 use clew_wire::otlp::{Admission, AdmitOptions, Group, NoteCounts};
 use clew_wire::{otlp, otlp_json};
@@ -18,6 +18,7 @@ use super::inflate::inflate;
 use super::refusal::Refusal;
 use super::signal::Syntax;
 use crate::app::App;
+use crate::hints::{Example, Hint, first_odd_time};
 use crate::tenants::Quota;
 
 /// An admitted body.
@@ -56,14 +57,37 @@ fn admit(app: &App, mut envelope: Envelope) -> Result<Admitted, Refusal> {
     let mut body = inflate(envelope.encoding, &envelope.body, request_bytes, &mut envelope.hold)?;
     if envelope.syntax == Syntax::Json {
         envelope.hold.try_grow_to(envelope.hold.bytes() + body.len())?;
-        body = otlp_json::to_protobuf(&body)?.into();
+        let translated = otlp_json::to_protobuf(&body);
+        body = translated.map_err(|error| Refusal::from(error).looking_at(envelope.syntax, &body))?.into();
     }
     let received_unix_nanos = app.clock.unix_nanos();
     // A tenant by token or header goes before any that a resource names.
     let tenant_attribute = app.config.tenant_attribute.as_deref().filter(|_| envelope.tenant.is_none());
     let options = AdmitOptions { limits: app.config.limits, received_unix_nanos, tenant_attribute };
-    let admission = otlp::admit(&body, &options)?;
-    Ok(Admitted { body, received_unix_nanos, admission, envelope })
+    let admission = otlp::admit(&body, &options);
+    let admission = admission.map_err(|error| Refusal::from(error).looking_at(envelope.syntax, &body))?;
+    let admitted = Admitted { body, received_unix_nanos, admission, envelope };
+    notice(app, &admitted);
+    Ok(admitted)
+}
+
+/// Counts the usual mistakes that the spans of a body show.
+fn notice(app: &App, admitted: &Admitted) {
+    let Admitted { body, received_unix_nanos, admission, envelope } = admitted;
+    let example = |detail: String| Example::new(envelope.place, envelope.agent.as_ref(), detail);
+    let plain = || example(String::new());
+    let noted = |wanted: Notes| {
+        let counts = Notes::NAMES.iter().zip(admission.notes.0);
+        counts.filter(|((note, _), _)| *note == wanted).map(|(_, count)| u64::from(count)).sum()
+    };
+    let odd = || example(first_odd_time(body, &app.config.limits, *received_unix_nanos));
+    app.notice(Hint::OddTimes, noted(Notes::ODD_TIME), odd);
+    app.notice(Hint::MissingServiceName, noted(Notes::NO_SERVICE), plain);
+    let rejected = |reasons: &[RejectReason]| {
+        admission.rejected.iter().filter(|rejected| reasons.contains(&rejected.reason)).count() as u64
+    };
+    app.notice(Hint::MissingStart, rejected(&[RejectReason::MissingStart]), plain);
+    app.notice(Hint::BadIds, rejected(&[RejectReason::BadTraceId, RejectReason::BadSpanId]), plain);
 }
 
 async fn offer(app: &Arc<App>, admitted: Admitted, shares: Shares) -> Outcome {
@@ -75,7 +99,10 @@ async fn offer(app: &Arc<App>, admitted: Admitted, shares: Shares) -> Outcome {
     let reply = move |outcome| {
         // Here, not after the wait, so that a sender that has left changes no count.
         match outcome {
-            Outcome::Stored => shares.count(&app_then, &admission.notes),
+            Outcome::Stored => {
+                shares.count(&app_then, &admission.notes);
+                app_then.figures.store(received_unix_nanos);
+            }
             Outcome::Repeated => {}
             Outcome::Refused(_) => shares.give_back(),
         }

@@ -1,9 +1,11 @@
 //! The doors that answer questions, over a real store.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use clew_model::{Attribute, Kind, Resource, Span, SpanId, StatusCode, Tenant, TraceId};
 use clew_server::ask::shape::{SearchAnswer, ServicesAnswer, TraceAnswer};
@@ -11,9 +13,12 @@ use clew_server::{App, Problem, ServerConfig, ask};
 use clew_store::port::{ManualClock, MemoryDisk};
 use clew_store::{Batch, Encoding, Outcome, Ports, Protocol, Source, Store, StoreConfig, Tenants};
 use clew_wire::otlp::Limits;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY,
+};
 use http::{HeaderMap, Request, StatusCode as Status};
 use http_body_util::BodyExt;
+use hyper::body::Frame;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 use serde_json::{Value, json};
@@ -21,6 +26,21 @@ use tower::ServiceExt;
 
 const EPOCH: u64 = 1_700_000_000_000_000_000;
 const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// A body that does not say how long it is.
+struct Unannounced(Option<Bytes>);
+
+impl HttpBody for Unannounced {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::convert::Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
 
 /// A server's state, and what a client sees of it.
 struct Shop {
@@ -68,6 +88,13 @@ impl Shop {
         }
         let router = ask::routes().with_state(Arc::clone(&self.app));
         let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, body: response.into_body().collect().await.unwrap().to_bytes() }
+    }
+
+    async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        let router = ask::routes().with_state(Arc::clone(&self.app));
+        let response = router.oneshot(Request::post(path).body(body.into()).unwrap()).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         Answer { status, headers, body: response.into_body().collect().await.unwrap().to_bytes() }
     }
@@ -157,6 +184,87 @@ async fn a_trace_is_found_and_explained() {
     assert_eq!(upper.json()["traceId"], ID);
     let encoded = shop.get(&format!("/v1/traces/%34{}", &ID[1..]), &[]).await;
     assert_eq!(encoded.json()["traceId"], ID);
+}
+
+#[tokio::test]
+async fn v1_an_opened_trace_grows_and_its_version_tells() {
+    let shop = shop();
+    let path = format!("/v1/traces/{ID}?shape=skeleton");
+    let first = shop.get(&path, &[]).await;
+    let (tag, version) = (first.headers[ETAG].to_str().unwrap().to_owned(), first.json()["version"].clone());
+    assert_eq!(tag, format!("W/\"{}\"", version.as_str().unwrap()));
+    let same = shop.get(&path, &[(IF_NONE_MATCH, &tag)]).await;
+    assert_eq!((same.status, same.body.len(), same.headers[ETAG].to_str().unwrap()), (Status::NOT_MODIFIED, 0, &*tag));
+    let figures = shop.app.traces.figures();
+    assert_eq!((figures.hits, figures.misses, figures.traces), (1, 1, 1));
+    let late = span(ID.parse().unwrap(), 3, 2, "payment", "charge", (20, 30));
+    shop.send("default", &[late]);
+    let grown = shop.get(&path, &[(IF_NONE_MATCH, &tag)]).await.json();
+    assert_eq!(grown["summary"]["spanCount"], 3);
+    assert_ne!(grown["version"], version);
+    let found = shop.get(&format!("/v1/traces/{ID}/find?text=CHARGE"), &[]).await.json();
+    assert_eq!(found, json!({"spans": [2], "total": 1}));
+    let details = shop.get(&format!("/v1/traces/{ID}?span=0000000000000003"), &[]).await.json();
+    assert_eq!(details["spans"][0]["name"], "charge");
+    assert_eq!(shop.app.traces.figures().hits, 3);
+    // Nobody else's, and not by a token of nothing.
+    assert_eq!(shop.get(&format!("/v1/traces/{ID}/find?text=charge&tenant=b"), &[]).await.status, Status::NOT_FOUND);
+    let problem = shop.get(&format!("/v1/traces/{ID}/find"), &[]).await.problem(Status::BAD_REQUEST);
+    assert_eq!(problem.parameter.as_deref(), Some("text"));
+}
+
+#[tokio::test]
+async fn long_answers_are_packed_for_who_accepts_it() {
+    let shop = Shop::open(ServerConfig::default());
+    let id = ID.parse().unwrap();
+    let spans: Vec<Span> = (1..=400).map(|n| span(id, n, n / 2, "shop", "operation", (n, 5))).collect();
+    shop.send("default", &spans);
+    let path = format!("/v1/traces/{ID}?shape=skeleton");
+    let plain = shop.get(&path, &[]).await;
+    assert!(plain.headers.get(CONTENT_ENCODING).is_none());
+    let packed = shop.get(&path, &[(ACCEPT_ENCODING, "gzip, br, zstd")]).await;
+    assert_eq!(packed.headers[CONTENT_ENCODING], "zstd");
+    assert_eq!(packed.headers.get_all(VARY).iter().collect::<Vec<_>>(), ["accept", "accept-encoding"]);
+    assert_eq!(zstd::decode_all(&packed.body[..]).unwrap(), plain.body);
+    assert!(packed.body.len() * 3 < plain.body.len(), "{} of {}", packed.body.len(), plain.body.len());
+    let short = shop.get("/v1/services", &[(ACCEPT_ENCODING, "zstd")]).await;
+    assert_eq!(short.json()["services"], json!(["shop"]));
+}
+
+#[tokio::test]
+async fn a_file_is_explained_and_not_kept() {
+    let shop = Shop::open(ServerConfig { explain_bytes: 1 << 20, ..ServerConfig::default() });
+    let file = clew_wire::otlp::encode(&checkout());
+    let answer = shop.post("/v1/explain", file.clone()).await;
+    assert_eq!(answer.json()["traces"][0]["full"]["spans"].as_array().unwrap().len(), 2);
+    assert_eq!(answer.json()["traces"][0]["skeleton"]["spans"]["parents"], json!([-1, 0]));
+    assert_eq!(shop.get(&format!("/v1/traces/{ID}"), &[]).await.status, Status::NOT_FOUND);
+    assert_eq!((shop.app.explaining.bytes(), shop.app.store.figures().live_spans), (0, 0));
+    let problem = shop.post("/v1/explain", "hello").await.problem(Status::BAD_REQUEST);
+    assert_eq!(problem.parameter.as_deref(), Some("body"));
+    let problem = shop.post("/v1/explain", vec![b' '; (1 << 20) + 1]).await.problem(Status::PAYLOAD_TOO_LARGE);
+    assert!(problem.detail.contains("query.explain_bytes"), "{}", problem.detail);
+    // Without an announced length the whole room is taken, and given back.
+    let streamed = Body::new(Unannounced(Some(file.into())));
+    assert_eq!(shop.post("/v1/explain", streamed).await.status, Status::OK);
+    let mut taken = shop.app.explaining.hold();
+    taken.grow_to(1 << 20).await.unwrap();
+    let answer = shop.post("/v1/explain", "{}").await;
+    assert_eq!(answer.headers[RETRY_AFTER], "1");
+    answer.problem(Status::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_trace_is_downloaded_as_a_page() {
+    let shop = shop();
+    let page = shop.get(&format!("/v1/traces/{ID}?format=html"), &[]).await;
+    assert_eq!((page.status, &page.headers[CONTENT_TYPE]), (Status::OK, &"text/html; charset=utf-8".parse().unwrap()));
+    let name = format!("attachment; filename=\"clew-trace-{ID}.html\"");
+    assert_eq!(page.headers[http::header::CONTENT_DISPOSITION], name.as_str());
+    let policy = page.headers[http::header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none';"), "{policy}");
+    let text = std::str::from_utf8(&page.body).unwrap();
+    assert!(text.contains("POST /checkout") && text.contains("Content-Security-Policy"));
 }
 
 #[tokio::test]

@@ -66,6 +66,11 @@ impl Server {
         Self { address, app, store, stop: Some(stop), served: Some(served), folder }
     }
 
+    /// Gives it traces to send itself.
+    pub(crate) fn offer_demo(&self, demo: Arc<dyn clew_server::Demo>) {
+        self.app.offer_demo(demo);
+    }
+
     /// Begins to stop; the handle tells how many connections were cut off.
     pub(crate) fn stop(&mut self) -> JoinHandle<usize> {
         drop(self.stop.take());

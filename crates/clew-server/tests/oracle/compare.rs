@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::evaluate::{self, Found, Held, Trace};
 use super::generate::{Ask, Query, escaped};
+use super::pictures;
 use super::world::{Act, Answer, World};
 
 /// Traces on a page when the question does not say.
@@ -27,7 +28,10 @@ pub(crate) async fn compare(world: &mut World, ask: &Ask) -> Result<usize, Strin
         Ask::Search(query) => {
             let range = evaluate::range(query, world.now());
             page(world, query, range, query.limit, None).await?;
-            Ok(1)
+            if refused(query, range).is_none() {
+                pictures::heatmap(world, query, range).await?;
+            }
+            Ok(2)
         }
         Ask::Walk { query, limits, meanwhile } => walk(world, query, limits, meanwhile).await,
         Ask::Trace { tenant, id } => {
@@ -36,7 +40,8 @@ pub(crate) async fn compare(world: &mut World, ask: &Ask) -> Result<usize, Strin
         }
         Ask::Names { tenant, service } => {
             names(world, tenant, service).await?;
-            Ok(2)
+            pictures::attributes(world, tenant, service).await?;
+            Ok(4)
         }
     }
 }
@@ -117,7 +122,8 @@ async fn page(
     }
     let answer: SearchAnswer = json(&answer).map_err(what)?;
     let found = evaluate::search(&world.held, query, range);
-    check_page(&answer, query, &found, limit, after.map(|(_, end)| *end)).map_err(what)
+    let total = total(query, found.len() as u64, world.total_bound);
+    check_page(&answer, query, &found, total, limit, after.map(|(_, end)| *end)).map_err(what)
 }
 
 /// The parameter that a question is refused for.
@@ -132,10 +138,22 @@ fn refused(query: &Query, (from, to): (u64, Option<u64>)) -> Option<&'static str
     }
 }
 
+/// What is told of the number of answers.
+fn total(query: &Query, count: u64, bound: u64) -> Option<Total> {
+    let exact = Total { value: count, relation: TotalRelation::Eq };
+    match query.total.as_deref() {
+        Some("none") => None,
+        Some("exact") => Some(exact),
+        _ if count > bound => Some(Total { value: bound, relation: TotalRelation::Gte }),
+        _ => Some(exact),
+    }
+}
+
 fn check_page(
     answer: &SearchAnswer,
     query: &Query,
     found: &[Found<'_>],
+    total: Option<Total>,
     limit: Option<usize>,
     after: Option<End>,
 ) -> Result<Page, String> {
@@ -155,8 +173,7 @@ fn check_page(
         check_summary(summary, &found.trace)?;
         check_matched(summary, found)?;
     }
-    let total = Total { value: found.len() as u64, relation: TotalRelation::Eq };
-    same("total", &answer.total, &(query.total.as_deref() != Some("none")).then_some(total))?;
+    same("total", &answer.total, &total)?;
     same("cursor", &answer.cursor.is_some(), &(wanted.len() < rest.len()))?;
     same("incomplete", &answer.incomplete, &None)?;
     let next = answer.cursor.clone().zip(wanted.last().map(|found| (found.key, found.trace.id)));
@@ -175,6 +192,7 @@ fn check_summary(summary: &SummaryShape, trace: &Trace<'_>) -> Result<(), String
         services: services.iter().cloned().collect(),
         state: StateShape { root_seen: root.parent_span_id.is_none(), ..StateShape::default() },
         matched: None,
+        silhouette: None,
     };
     let wanted: Vec<SummaryShape> = trace.roots().into_iter().map(shape).collect();
     let told = SummaryShape { matched: None, ..summary.clone() };
@@ -293,13 +311,13 @@ fn refusal(answer: &Answer, parameter: &str) -> Result<(), String> {
     same("parameter", &problem.parameter.as_deref(), &Some(parameter))
 }
 
-fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, String> {
+pub(crate) fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, String> {
     if answer.status != StatusCode::OK {
         return Err(format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)));
     }
     serde_json::from_slice(&answer.body).map_err(|error| format!("{error} in {:?}", answer.body))
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, told: &T, wanted: &T) -> Result<(), String> {
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &str, told: &T, wanted: &T) -> Result<(), String> {
     if told == wanted { Ok(()) } else { Err(format!("{what}\n  is  {told:?}\n  not {wanted:?}")) }
 }

@@ -16,6 +16,7 @@ mod compare;
 mod evaluate;
 mod generate;
 mod history;
+mod pictures;
 mod totals;
 mod visible;
 mod world;

@@ -12,7 +12,7 @@ const BOUND: u64 = 10_000;
 #[test]
 fn a_trace_in_two_parts_counts_once_and_the_bound_is_told() {
     runtime().block_on(async {
-        let mut world = World::new(BEGIN);
+        let mut world = World::new(BEGIN, BOUND);
         for part in 0..2 {
             for first in (0..BOUND).step_by(2_500) {
                 let spans = (first..first + 2_500).map(|number| span(number, part)).collect();

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::compare::compare;
 use super::generate::{BEGIN, sends};
-use super::history::runtime;
+use super::history::{TOTAL_BOUND, runtime};
 use super::world::{Act, World};
 
 const SENDERS: usize = 4;
@@ -14,7 +14,7 @@ const SENDS: usize = 25;
 
 #[test]
 fn ten_thousand_requests_are_each_found_at_their_acknowledgement() {
-    let world = World::new(BEGIN);
+    let world = World::new(BEGIN, TOTAL_BOUND);
     let sending = AtomicUsize::new(SENDERS);
     std::thread::scope(|scope| {
         for sender in 0..SENDERS {

@@ -66,6 +66,8 @@ pub(crate) struct Answer {
 }
 
 pub(crate) struct World {
+    /// Matches that a bounded total counts.
+    pub(crate) total_bound: u64,
     pub(crate) clock: Arc<ManualClock>,
     /// Every span that was acknowledged.
     pub(crate) held: Vec<Held>,
@@ -77,17 +79,17 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(now_unix_nanos: u64) -> Self {
+    pub(crate) fn new(now_unix_nanos: u64, total_bound: u64) -> Self {
         let (clock, disk) = (Arc::new(ManualClock::new(now_unix_nanos)), MemoryDisk::new());
-        let (store, router) = open(&disk, &clock);
-        Self { clock, held: Vec::new(), stored: HashMap::new(), disk, store, router }
+        let (store, router) = open(&disk, &clock, total_bound);
+        Self { total_bound, clock, held: Vec::new(), stored: HashMap::new(), disk, store, router }
     }
 
     /// The same server, seen by another sender, who knows of its own spans only.
     pub(crate) fn beside(&self) -> Self {
         let (clock, disk) = (Arc::clone(&self.clock), self.disk.clone());
         let (store, router) = (self.store.clone(), self.router.clone());
-        Self { clock, held: Vec::new(), stored: HashMap::new(), disk, store, router }
+        Self { total_bound: self.total_bound, clock, held: Vec::new(), stored: HashMap::new(), disk, store, router }
     }
 
     pub(crate) fn now(&self) -> u64 {
@@ -100,14 +102,14 @@ impl World {
             Act::Seal => seal(&self.store)?,
             Act::Restart => {
                 self.store.close().map_err(|error| error.to_string())?;
-                (self.store, self.router) = open(&self.disk, &self.clock);
+                (self.store, self.router) = open(&self.disk, &self.clock, self.total_bound);
             }
             Act::Crash => {
                 let left = self.disk.fork();
                 left.crash();
                 self.store.close().map_err(|error| error.to_string())?;
                 self.disk = left;
-                (self.store, self.router) = open(&self.disk, &self.clock);
+                (self.store, self.router) = open(&self.disk, &self.clock, self.total_bound);
             }
             Act::Advance { nanos } => {
                 self.settle_requests().await?;
@@ -216,7 +218,7 @@ fn seal(store: &Store) -> Result<(), String> {
     sealed.recv().map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
 
-fn open(disk: &MemoryDisk, clock: &Arc<ManualClock>) -> (Store, Router) {
+fn open(disk: &MemoryDisk, clock: &Arc<ManualClock>, total_bound: u64) -> (Store, Router) {
     let store_config = StoreConfig {
         segment_bytes: 32 << 10,
         live_shards: 2,
@@ -226,7 +228,8 @@ fn open(disk: &MemoryDisk, clock: &Arc<ManualClock>) -> (Store, Router) {
     };
     let ports = Ports { disk: Arc::new(disk.clone()), clock: Arc::clone(clock) as _ };
     let store = Store::open(store_config, ports).unwrap();
-    let config = ServerConfig { tenant_attribute: Some(TENANT_ATTRIBUTE.to_owned()), ..ServerConfig::default() };
+    let config =
+        ServerConfig { tenant_attribute: Some(TENANT_ATTRIBUTE.to_owned()), total_bound, ..ServerConfig::default() };
     let app = App::new(config, store.clone(), Arc::clone(clock) as _).unwrap();
     (store, router(app))
 }

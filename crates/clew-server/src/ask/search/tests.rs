@@ -7,6 +7,7 @@ use clew_store::view::Together;
 use super::*;
 use crate::ask::naive::{Chance, EPOCH, Naive, OPERATIONS, SERVICES, random_span, random_spans};
 use crate::ask::params::Params;
+use crate::ask::question::TOTAL_BOUND;
 use crate::ask::shape::TotalRelation;
 
 const NEVER: Expired<'static> = &|| false;
@@ -17,7 +18,11 @@ fn question(query: &str) -> Question {
 }
 
 fn ask(sources: &[Arc<dyn SpanSource>], query: &str) -> SearchAnswer {
-    run(&together(sources), &question(query), NEVER).unwrap()
+    ask_bounded(sources, query, TOTAL_BOUND)
+}
+
+fn ask_bounded(sources: &[Arc<dyn SpanSource>], query: &str, total_bound: u64) -> SearchAnswer {
+    run(&together(sources), &question(query), total_bound, NEVER).unwrap()
 }
 
 fn together(sources: &[Arc<dyn SpanSource>]) -> Together<'_> {
@@ -112,7 +117,7 @@ fn by_trace(spans: &[Span]) -> BTreeMap<String, Vec<&Span>> {
 }
 
 /// Spreads the spans over up to three sources, some of them twice, as blocks cut before a trace was whole hold them.
-fn scatter(chance: &mut Chance, spans: &[Span]) -> Vec<Arc<dyn SpanSource>> {
+pub(crate) fn scatter(chance: &mut Chance, spans: &[Span]) -> Vec<Arc<dyn SpanSource>> {
     let source_count = 1 + chance.below(3) as usize;
     let mut parts = vec![Vec::new(); source_count];
     for span in spans {
@@ -176,6 +181,42 @@ fn every_order_is_total_and_pages_join() {
         }
         assert_eq!(joined, ids(&whole), "{sort}");
     }
+}
+
+/// Pages so small, and totals bounded so low, that sources leave out whatever they may.
+#[test]
+fn pages_of_scans_that_had_enough_are_those_of_whole_scans() {
+    let mut left_out = 0;
+    for seed in 0..300 {
+        let mut chance = Chance(seed);
+        let spans = random_spans(&mut chance, 30);
+        let sources = scatter(&mut chance, &spans);
+        let wanted = if chance.below(3) == 0 { Wanted::default() } else { Wanted::random(&mut chance) };
+        let (limit, bound) = (1 + chance.below(4), chance.below(12));
+        let total = *chance.pick(&["bounded", "none"]);
+        let whole = ask(&sources, &format!("{}&limit=1000&total=exact", wanted.query()));
+        let count = whole.traces.len() as u64;
+        let expected = match total {
+            "none" => None,
+            _ if count > bound => Some(Total { value: bound, relation: TotalRelation::Gte }),
+            _ => Some(Total { value: count, relation: TotalRelation::Eq }),
+        };
+        left_out += u64::from(count > bound && total == "bounded");
+        let (mut joined, mut cursor) = (Vec::new(), None);
+        loop {
+            let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+            let query = format!("{}&limit={limit}&total={total}{after}", wanted.query());
+            let page = ask_bounded(&sources, &query, bound);
+            assert_eq!(page.total, expected, "seed {seed}: {query}");
+            joined.extend(page.traces);
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(joined, whole.traces, "seed {seed}: {wanted:?}");
+    }
+    assert!(left_out > 50, "{left_out} questions had more answers than were counted");
 }
 
 #[test]
@@ -258,14 +299,14 @@ fn tenants_never_meet_and_gaps_in_the_data_are_told() {
 #[test]
 fn a_question_that_takes_too_long_is_an_error_and_not_a_short_answer() {
     let sources: [Arc<dyn SpanSource>; 1] = [Naive::of(random_spans(&mut Chance(2), 3))];
-    assert_eq!(run(&together(&sources), &question(""), &|| true), Err(AskError::Expired));
+    assert_eq!(run(&together(&sources), &question(""), TOTAL_BOUND, &|| true), Err(AskError::Expired));
     let calls = std::sync::atomic::AtomicU32::new(0);
     let late = || calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0;
-    assert_eq!(run(&together(&sources), &question(""), &late), Err(AskError::Expired));
+    assert_eq!(run(&together(&sources), &question(""), TOTAL_BOUND, &late), Err(AskError::Expired));
 }
 
 /// The spans in an open store, acknowledged.
-fn stored(spans: &[Span]) -> clew_store::Store {
+pub(crate) fn stored(spans: &[Span]) -> clew_store::Store {
     use clew_store::port::{ManualClock, MemoryDisk};
     use clew_store::{Batch, Encoding, Outcome, Ports, Protocol, Source, Store, StoreConfig, Tenants};
 

@@ -1,6 +1,8 @@
 //! The JSON that the native API answers with. Readers such as the command line use the same types, so that what is
 //! written is what is read. Times are RFC 3339 in UTC with nine digits; lengths carry their unit in their name.
 
+mod attributes;
+mod heatmap;
 mod search;
 mod skeleton;
 mod trace;
@@ -11,19 +13,57 @@ use clew_model::scan::Incomplete;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use search::{Matched, MatchedSpan, SearchAnswer, Total, TotalRelation};
-pub use skeleton::{Skeleton, SkeletonSpans};
+pub use attributes::{AttributeKeyShape, AttributeValueShape, AttributeValuesAnswer, AttributesAnswer, SampledShape};
+pub use heatmap::{HeatmapAnswer, HeatmapCells};
+pub use search::{Matched, MatchedSpan, SearchAnswer, SilhouetteShape, Total, TotalRelation};
+pub use skeleton::{
+    Skeleton, SkeletonEvents, SkeletonLink, SkeletonSegments, SkeletonSpans, SkeletonTail, SkeletonThread,
+};
 pub use trace::{
-    BottleneckShape, EventShape, GapShape, LinkShape, ResourceShape, ScopeShape, SegmentShape, SkewShape, SpanShape,
-    TailShape, ThreadShape, TraceAnswer, TraceForms,
+    BottleneckShape, EventShape, GapShape, GroupShape, LinkShape, ResourceShape, ScopeShape, SegmentShape, SkewShape,
+    SpanShape, TailShape, ThreadShape, TraceAnswer, TraceForms,
 };
 pub use value::{AttributeShape, attributes, value_json};
+
+/// The tenants that hold spans.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TenantsAnswer {
+    /// Their names, sorted.
+    pub tenants: Vec<String>,
+}
 
 /// The services that sent spans.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServicesAnswer {
     /// Their names, sorted.
     pub services: Vec<String>,
+}
+
+/// The traces of a file, explained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExplainAnswer {
+    /// The earliest first.
+    pub traces: Vec<ExplainedTrace>,
+    /// What of the file could not be used, in sentences.
+    pub problems: Vec<String>,
+}
+
+/// A trace in both of its forms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExplainedTrace {
+    /// As `shape=skeleton` answers.
+    pub skeleton: Skeleton,
+    /// As `shape=full` answers.
+    pub full: TraceAnswer,
+}
+
+/// The spans of a trace that have a text in them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindAnswer {
+    /// Their positions in the trace's spans, rising.
+    pub spans: Vec<u32>,
+    /// How many they are.
+    pub total: u64,
 }
 
 /// The operations of a service.
@@ -57,6 +97,9 @@ pub struct SummaryShape {
     /// What met the question's conditions; absent when there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<Matched>,
+    /// The trace in a few bars; absent unless asked for by `silhouette=true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silhouette: Option<SilhouetteShape>,
 }
 
 /// The root of a trace.

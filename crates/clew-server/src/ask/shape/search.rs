@@ -66,3 +66,16 @@ pub struct MatchedSpan {
     /// Whether it failed.
     pub error: bool,
 }
+
+/// A trace in a few bars: its longest spans, 48 at most, by start. One entry per span in each column but the last.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct SilhouetteShape {
+    /// Position in the summary's `services`.
+    pub services: Vec<u32>,
+    /// Start in nanoseconds after the trace's start.
+    pub starts: Vec<u64>,
+    /// Length in nanoseconds.
+    pub durations: Vec<u64>,
+    /// Positions of the spans that failed.
+    pub errors: Vec<u32>,
+}

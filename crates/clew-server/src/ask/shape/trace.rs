@@ -30,6 +30,9 @@ pub struct TraceAnswer {
     pub clock: String,
     /// Position of the failed span that the other failed spans merely passed on; `null` when none failed.
     pub error_origin: Option<u32>,
+    /// Siblings that are alike, five or more, by their first span; none with `span=`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupShape>,
 }
 
 /// A trace in either of the forms that `shape` chooses from.
@@ -40,6 +43,28 @@ pub enum TraceForms {
     Full(Box<TraceAnswer>),
     /// `shape=skeleton`.
     Skeleton(Box<Skeleton>),
+}
+
+/// Siblings of one service, operation and kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupShape {
+    /// Position of their parent; -1 when it is not here.
+    pub parent: i64,
+    /// Their positions, rising.
+    pub spans: Vec<u32>,
+    /// Their operation.
+    pub name: String,
+    /// Their service.
+    pub service: String,
+    /// How many they are.
+    pub count: u64,
+    /// The sum of their lengths.
+    pub total_nanos: u64,
+    /// `repeated`, or `n_plus_one`: calls to a database one after the other, which one call could have made.
+    pub kind: String,
+    /// That, in words.
+    pub sentence: String,
 }
 
 /// The critical path: what the trace was waiting for at each moment.
