@@ -1,7 +1,8 @@
 //! What blocks cost and answer: a seal, a server that seals under load, and questions.
 //!
 //! Run by `cargo xtask bench blocks`. Words choose what is measured (`seal`, `server`, `questions`; none is all), `--large`
-//! adds questions at 10 M spans, and `--json FILE` writes the figures down. Every speed is printed with its ratio to a
+//! adds questions at 10 M spans, `--folder DIR` keeps the blocks that are asked there, so that the next run with it makes none,
+//! and `--json FILE` writes the figures down. Every speed is printed with its ratio to a
 //! calibration of the same run (prost decoding the same requests into owned messages), since a machine's absolute figures
 //! wander.
 #![allow(
@@ -19,6 +20,8 @@ mod reader;
 mod seal;
 mod server;
 
+use std::path::Path;
+
 use clew_sim::workload::Workload;
 use serde_json::json;
 
@@ -35,16 +38,12 @@ fn main() -> anyhow::Result<()> {
     if words.iter().any(|word| word == "--test") {
         return Ok(());
     }
-    let mut file = None;
-    if let Some(at) = words.iter().position(|word| word == "--json") {
-        anyhow::ensure!(at + 1 < words.len(), "--json needs a file");
-        file = Some(words.drain(at..at + 2).nth(1).unwrap_or_default());
-    }
+    let (file, folder) = (option(&mut words, "--json")?, option(&mut words, "--folder")?);
     let is_large = words.iter().any(|word| word == "--large");
     words.retain(|word| word != "--large");
     let known = ["seal", "server", "questions"];
     if let Some(unknown) = words.iter().find(|word| !known.contains(&word.as_str())) {
-        anyhow::bail!("`{unknown}` is not one of {}, --large and --json FILE", known.join(", "));
+        anyhow::bail!("`{unknown}` is not one of {}, --large, --folder DIR and --json FILE", known.join(", "));
     }
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
 
@@ -63,12 +62,19 @@ fn main() -> anyhow::Result<()> {
         figures["server"] = server::run(calibration)?;
     }
     if is_wanted("questions") {
-        figures["questions"] = questions::run(is_large)?;
+        figures["questions"] = questions::run(is_large, folder.as_deref().map(Path::new))?;
     }
     if let Some(file) = file {
         std::fs::write(&file, serde_json::to_string_pretty(&figures)? + "\n")?;
     }
     Ok(())
+}
+
+/// Takes an option and its value out of the words.
+fn option(words: &mut Vec<String>, name: &str) -> anyhow::Result<Option<String>> {
+    let Some(at) = words.iter().position(|word| word == name) else { return Ok(None) };
+    anyhow::ensure!(at + 1 < words.len(), "{name} needs a value");
+    Ok(words.drain(at..at + 2).nth(1))
 }
 
 fn requests() -> Vec<Vec<u8>> {

@@ -1,9 +1,11 @@
 //! Questions over HTTP to the real server on one kept connection, so that reading the request and writing JSON count.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clew_model::{Attribute, Span, TraceId};
 use clew_sim::seed::Seed;
 use clew_sim::workload::Workload;
@@ -24,6 +26,8 @@ const LEAST_QUESTIONS: usize = 20;
 const COLD_QUESTIONS: usize = 5;
 /// Spans are sealed after a second or two, for when all are to lie in blocks soon.
 const SOON: [&str; 2] = ["--live-seal-age", "2s"];
+/// What lies in a folder that is kept.
+const KEPT: &str = "kept.json";
 /// One span of so many has the rare value.
 const PLANT_EVERY: u64 = 100_000;
 
@@ -48,28 +52,32 @@ const SEARCHES: [Kind; 10] = [
     Kind { name: "absent key", path: "attr.no.such.key=1", goal: 5.0 },
 ];
 
-/// Measures and prints.
-pub(crate) fn run(is_large: bool) -> anyhow::Result<Value> {
+/// Measures and prints. With a folder, what is asked is made there once and kept for later runs.
+pub(crate) fn run(is_large: bool, kept: Option<&Path>) -> anyhow::Result<Value> {
     println!(
         "{:<36}{:>9}{:>9}{:>9}{:>9}{:>7}{:>10}{:>10}{:>7}",
         "question (ms)", "matches", "CPU", "p50", "p99", "goal", "cold p50", "cold max", "asked"
     );
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
-    let mut bench = Bench {
-        folder: folder.path(),
-        server: Server::start(folder.path(), &[])?,
-        peak_mib: 0.0,
-        source: Source::new(),
-        rows: Vec::new(),
-    };
+    let temporary = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let folder = kept.unwrap_or(temporary.path());
+    let mut bench = Bench::begin(folder, "1m")?;
     bench.fill(1_000_000)?;
     bench.by_id("by id, in blocks of 1 M spans", 5.0)?;
-    bench.unsettled()?;
+    if kept.is_none() {
+        // Leaves other traces behind than those that the folder says it holds.
+        bench.unsettled()?;
+    }
+    if kept.is_some() {
+        bench = bench.next(folder, "2m")?;
+    }
     bench.fill(2_000_000)?;
     for kind in &SEARCHES {
         bench.search(kind)?;
     }
     if is_large {
+        if kept.is_some() {
+            bench = bench.next(folder, "10m")?;
+        }
         bench.fill(10_000_000)?;
         bench.by_id("by id, in blocks of 10 M spans", 10.0)?;
         bench.search(&SEARCHES[1])?;
@@ -81,8 +89,8 @@ pub(crate) fn run(is_large: bool) -> anyhow::Result<Value> {
     Ok(json!({ "rows": bench.rows, "peakMib": bench.peak_mib }))
 }
 
-struct Bench<'f> {
-    folder: &'f Path,
+struct Bench {
+    folder: PathBuf,
     server: Server,
     peak_mib: f64,
     source: Source,
@@ -110,6 +118,22 @@ impl Source {
         }
     }
 
+    /// Where a run before ended in that folder; else the beginning.
+    fn of(folder: &Path) -> anyhow::Result<Self> {
+        let mut source = Self::new();
+        let Ok(text) = fs::read_to_string(folder.join(KEPT)) else { return Ok(source) };
+        let kept: Value = serde_json::from_str(&text)?;
+        source.sent_spans = kept["sentSpans"].as_u64().context("the folder says how many spans it has")?;
+        let ids = kept["traceIds"].as_array().context("the folder names traces")?.iter();
+        source.ids = ids.filter_map(|id| id.as_str()?.parse().ok()).collect();
+        Ok(source)
+    }
+
+    fn keep(&self, folder: &Path) -> anyhow::Result<()> {
+        let ids: Vec<String> = self.ids.iter().map(ToString::to_string).collect();
+        Ok(fs::write(folder.join(KEPT), json!({ "sentSpans": self.sent_spans, "traceIds": ids }).to_string())?)
+    }
+
     fn next_request(&mut self) -> Vec<u8> {
         let mut spans = self.workload.next_request(REQUEST_SPANS, self.now_unix_nanos);
         self.now_unix_nanos += APART_NANOS;
@@ -127,17 +151,35 @@ impl Source {
     }
 }
 
-impl Bench<'_> {
+impl Bench {
+    /// On what lies there, if anything does.
+    fn begin(folder: &Path, name: &str) -> anyhow::Result<Self> {
+        let folder = folder.join(name);
+        fs::create_dir_all(&folder)?;
+        let (server, source) = (Server::start(&folder, &[])?, Source::of(&folder)?);
+        Ok(Self { folder, server, peak_mib: 0.0, source, rows: Vec::new() })
+    }
+
+    /// Goes on in another folder.
+    fn next(mut self, folder: &Path, name: &str) -> anyhow::Result<Self> {
+        self.restart(&[])?;
+        let next = Self::begin(folder, name)?;
+        Ok(Self { rows: self.rows, peak_mib: self.peak_mib, ..next })
+    }
+
     /// Sends until so many spans were sent, to a server that seals as it does by default, and waits until all are in blocks.
     fn fill(&mut self, spans: u64) -> anyhow::Result<()> {
-        self.restart(&[])?;
-        let reader = self.reader();
-        while self.source.sent_spans < spans {
-            reader.send(&self.source.next_request())?;
+        if self.source.sent_spans < spans {
+            self.restart(&[])?;
+            let reader = self.reader();
+            while self.source.sent_spans < spans {
+                reader.send(&self.source.next_request())?;
+            }
+            self.restart(&SOON)?;
+            self.reader().await_sealed()?;
+            self.source.keep(&self.folder)?;
         }
-        self.restart(&SOON)?;
         let reader = self.reader();
-        reader.await_sealed()?;
         println!("{:<36}{:>9.0} blocks", format!("  {} M spans in", spans / 1_000_000), reader.metric("clew_blocks")?);
         Ok(())
     }
@@ -147,7 +189,7 @@ impl Bench<'_> {
         self.peak_mib = self.peak_mib.max(self.server.memory_mib("VmHWM")?);
         self.server.stop()?;
         forget_pages(&self.folder.join("data"))?;
-        self.server = Server::start(self.folder, flags)?;
+        self.server = Server::start(&self.folder, flags)?;
         Ok(())
     }
 

@@ -29,7 +29,9 @@ pub(crate) struct Loaded {
 impl Server {
     /// Starts it on a data folder.
     pub(crate) fn start(folder: &Path, flags: &[&str]) -> anyhow::Result<Self> {
-        let mut process = Command::new(CLEW)
+        // Another build's, to compare.
+        let program = std::env::var_os("BENCH_SERVER").unwrap_or_else(|| CLEW.into());
+        let mut process = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(flags)
             .arg("--data-dir")

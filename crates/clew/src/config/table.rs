@@ -215,6 +215,15 @@ settings! {
     /// Questions answered at once; more are refused with a retry hint.
     "query.concurrency" query_concurrency: u64 = "16" in 1..=4096;
 
+    /// Memory for explained traces that were asked for lately, so that looking around in one does not read it each time. One
+    /// span takes about 1 KiB to 2 KiB. `auto` is the smaller of 256 MiB and an eighth of the machine's memory or of the
+    /// control group's limit.
+    "query.trace_cache_bytes" trace_cache_bytes: MemoryShare = "auto" in 0..=1024 * GIB;
+
+    /// Largest file of traces that is explained without being kept (`POST /v1/explain`), also when it is decompressed; all
+    /// such files at once take no more.
+    "query.explain_bytes" explain_bytes: ByteCount = "64MiB" in MIB..=4 * GIB;
+
     /// How long requests in flight may take to finish when the server is told to stop.
     "shutdown.grace" shutdown_grace: Duration = "5s" in 0..=HOUR;
 

@@ -90,6 +90,25 @@ fn a_trace_in_plain_text() {
 }
 
 #[test]
+fn an_n_plus_one_is_named() {
+    let mut order = order();
+    let group = |name: &str, nanos: u64, kind: &str| {
+        json!({
+            "parent": 2, "spans": [3, 4, 5, 6, 7, 8], "name": name, "service": "payment", "count": 6, "totalNanos": nanos,
+            "kind": kind, "sentence": format!("6 x {name}: one query per item (N+1), 90.0 ms in all"),
+        })
+    };
+    let groups = [group("a", 5, "n_plus_one"), group("b", 9, "repeated"), group("c", 7, "n_plus_one")];
+    order.groups = groups[..2].iter().map(|group| serde_json::from_value(group.clone()).unwrap()).collect();
+    let picture = waterfall(&order, &PLAIN, false);
+    assert!(picture.contains("\nnote: in payment, 6 x a: one query per item (N+1), 90.0 ms in all\n"), "{picture}");
+    order.groups.push(serde_json::from_value(groups[2].clone()).unwrap());
+    let picture = waterfall(&order, &Screen { width: 200, ..PLAIN }, false);
+    assert!(picture.contains("note: in payment, 6 x c: one"), "{picture}");
+    assert!(picture.contains("; there is one more such place\n"), "{picture}");
+}
+
+#[test]
 fn unfolded_every_span_has_a_row() {
     let picture = waterfall(&order(), &PLAIN, true);
     assert_eq!(picture.matches("SELECT cards").count(), 6);

@@ -319,6 +319,7 @@ fn notes(answer: &TraceAnswer, screen: &Screen) -> String {
     if let Some(incomplete) = &answer.state.incomplete {
         lines.push(format!("incomplete: {}", clean(&incomplete.detail)));
     }
+    lines.extend(n_plus_one(answer));
     for skew in &answer.skews {
         let way = if skew.offset_nanos > 0 { "ahead of" } else { "behind" };
         let (instance, reference) = (clean(&skew.instance), clean(&skew.reference));
@@ -329,6 +330,18 @@ fn notes(answer: &TraceAnswer, screen: &Screen) -> String {
     let lines = lines.iter().flat_map(|line| wrap(&format!("note: {line}"), screen.width));
     let text: String = lines.map(|line| screen.paint(Ink::Muted, &line) + "\n").collect();
     text
+}
+
+/// The costliest N+1, and how many others there are.
+fn n_plus_one(answer: &TraceAnswer) -> Option<String> {
+    let queries = answer.groups.iter().filter(|group| group.kind == "n_plus_one");
+    let worst = queries.clone().max_by_key(|group| group.total_nanos)?;
+    let others = match queries.count() - 1 {
+        0 => String::new(),
+        1 => "; there is one more such place".to_owned(),
+        count => format!("; there are {count} more such places"),
+    };
+    Some(format!("in {}, {}{others}", clean(&worst.service), clean(&worst.sentence)))
 }
 
 /// The text in lines of at most `width` columns, broken at spaces.

@@ -23,11 +23,11 @@ pub(super) struct Greeting {
 }
 
 impl Greeting {
-    /// What listens where, where the data lives, how much is kept, and three lines to paste.
+    /// What listens where, where the data lives, how much is kept, the page to open, and three lines to paste.
     pub(super) fn text(&self) -> String {
         let mut text = format!("clew {} is ready\n\n", self.version);
         for (place, purpose) in self.places() {
-            let what = if purpose == Purpose::Otlp { "OTLP, gRPC and HTTP" } else { "API, and OTLP" };
+            let what = if purpose == Purpose::Otlp { "OTLP, gRPC and HTTP" } else { "web page, API, and OTLP" };
             let _ = writeln!(text, "  {:<28} {what}", format!("http://{place}"));
         }
         let _ = writeln!(text, "\n  data    {}", self.data_dir.display());
@@ -59,6 +59,13 @@ impl Greeting {
         self.addresses.iter().filter_map(place).collect()
     }
 
+    /// The web page, as a browser on this machine names it: every door has it, and the API's is announced for it.
+    fn page(&self, api: SocketAddr) -> String {
+        let both = self.places().into_iter().map(|(place, _)| place);
+        let mut local = both.filter(|place| *place == format!("localhost:{}", api.port()));
+        local.next().unwrap_or_else(|| api.to_string())
+    }
+
     /// Options are shown only where the defaults would miss this server.
     fn lines_to_paste(&self) -> String {
         let api = reachable(self.api);
@@ -71,8 +78,9 @@ impl Greeting {
         let option = |needed: bool, text: String| if needed { text } else { String::new() };
         let endpoint = option(otlp.port() != 4317, format!(" --endpoint http://{otlp}"));
         let server = option(api.port() != 8080, format!(" --server http://{api}"));
+        let page = self.page(api);
         format!(
-            "\nTry\n  \
+            "\nOpen http://{page}/ in a browser, or try\n  \
              OTEL_EXPORTER_OTLP_ENDPOINT=http://{} OTEL_SERVICE_NAME=my-service your-program\n  \
              clew demo{endpoint}\n  \
              clew search --status error{server}\n",
@@ -116,14 +124,14 @@ mod tests {
         insta::assert_snapshot!(greeting(&doors, (0, 0.0)).text(), @r"
         clew 0.1.0 is ready
 
-          http://127.0.0.1:8080        API, and OTLP
+          http://127.0.0.1:8080        web page, API, and OTLP
           http://127.0.0.1:4317        OTLP, gRPC and HTTP
           http://127.0.0.1:4318        OTLP, gRPC and HTTP
 
           data    /srv/clew-data
           keeps   spans for 7d, in 80% of the room on its disk; the oldest go first
 
-        Try
+        Open http://127.0.0.1:8080/ in a browser, or try
           OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_SERVICE_NAME=my-service your-program
           clew demo
           clew search --status error
@@ -134,7 +142,11 @@ mod tests {
     fn both_loopback_addresses_are_one_line() {
         let doors = [("127.0.0.1:8080", Purpose::Api), ("[::1]:8080", Purpose::Api), ("[::1]:4318", Purpose::Otlp)];
         let text = greeting(&doors, (0, 0.0)).text();
-        assert!(text.contains("  http://localhost:8080        API, and OTLP\n  http://[::1]:4318 "), "{text}");
+        assert!(
+            text.contains("  http://localhost:8080        web page, API, and OTLP\n  http://[::1]:4318 "),
+            "{text}"
+        );
+        assert!(text.contains("\nOpen http://localhost:8080/ in a browser"), "{text}");
         assert!(!text.contains("127.0.0.1:8080") && !text.contains("[::1]:8080"), "{text}");
     }
 
@@ -143,14 +155,14 @@ mod tests {
         insta::assert_snapshot!(greeting(&[("0.0.0.0:18080", Purpose::Api)], (1_234_567, 0.81)).text(), @r"
         clew 0.1.0 is ready
 
-          http://0.0.0.0:18080         API, and OTLP
+          http://0.0.0.0:18080         web page, API, and OTLP
 
           data    /srv/clew-data
                   1,234,567 spans replayed in 0.81 s
                   1,234,567 spans in 2 blocks
           keeps   spans for 7d, in 80% of the room on its disk; the oldest go first
 
-        Try
+        Open http://127.0.0.1:18080/ in a browser, or try
           OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:18080 OTEL_SERVICE_NAME=my-service your-program
           clew demo --endpoint http://127.0.0.1:18080
           clew search --status error --server http://127.0.0.1:18080

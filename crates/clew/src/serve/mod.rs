@@ -21,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::Settings;
 use crate::config::{self, Config, LogFormat, Origin, SpaceShare, show_bytes, show_millis};
+use crate::demo::ShopDemo;
 use crate::exit::{self, Failure};
 use greeting::Greeting;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
     let served = runtime.block_on(async {
         let told = stop::told();
         let server = clew_server::bind(server_config(&config), store.clone(), clock).await?;
+        server.app().offer_demo(Arc::new(ShopDemo));
         greet(&config, &store, &server)?;
         let cut_off = server.serve(told).await;
         if cut_off > 0 {
@@ -155,6 +157,8 @@ fn server_config(config: &Config) -> ServerConfig {
         tenant_attribute: Some(config.tenant_attribute.clone()).filter(|attribute| !attribute.is_empty()),
         query_timeout: config.query_timeout,
         query_concurrency: config.query_concurrency as usize,
+        trace_cache_bytes: config.trace_cache_bytes.0 as usize,
+        explain_bytes: config.explain_bytes.0 as usize,
         ..ServerConfig::default()
     }
 }
@@ -180,7 +184,9 @@ mod tests {
             doors
         };
         assert_eq!(sorted(&server.listen), sorted(&plain.listen));
-        assert_eq!(ServerConfig { listen: plain.listen.clone(), ..server }, plain);
+        // Its share of memory is the machine's affair.
+        let trace_cache_bytes = plain.trace_cache_bytes;
+        assert_eq!(ServerConfig { listen: plain.listen.clone(), trace_cache_bytes, ..server }, plain);
         let (store, plain) = (store_config(&config), StoreConfig::new("./clew-data"));
         let bounds =
             |config: &StoreConfig| (config.segment_bytes, config.group_bytes, config.queue_bytes, config.repeat_window);

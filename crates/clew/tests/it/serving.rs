@@ -45,6 +45,39 @@ fn demo_search_and_trace_tell_the_planted_stories() {
 }
 
 #[test]
+fn a_server_tells_itself_the_demo_and_warns_of_senders_that_are_set_up_wrongly() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::start(folder.path());
+    assert!(
+        server.greeting.contains(&format!("\nOpen http://{}/ in a browser", server.address)),
+        "{}",
+        server.greeting
+    );
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let ask = agent.post(format!("{}/v1/demo", server.url())).header("Content-Type", "application/json");
+    let mut answer = ask.send("{\"count\":24}").unwrap();
+    let told: serde_json::Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+    assert_eq!(told["traces"], 24, "{told}");
+    let examples = told["examples"].as_array().unwrap();
+    assert_eq!(examples.len(), 4, "a slow query, a declined card, an N+1, a gap: {told}");
+    for example in examples {
+        let id = example["traceId"].as_str().unwrap();
+        let trace = server.get(&format!("/v1/traces/{id}")).1;
+        assert!(trace["thread"]["sentence"].as_str().is_some_and(|sentence| !sentence.is_empty()), "{example}");
+    }
+    let figures = server.get("/v1/figures").1;
+    assert_eq!((&figures["spans"]["received"], &figures["live"]["spans"]), (&told["spans"], &told["spans"]));
+    assert_eq!(figures["hints"], serde_json::json!([]), "a demo makes no mistakes");
+    for _ in 0..3 {
+        let sent = agent.post(format!("{}/v1/trace", server.url())).send("x").unwrap();
+        assert_eq!(sent.status().as_u16(), 404);
+    }
+    assert_eq!(server.get("/v1/figures").1["hints"][0]["count"], 3);
+    let stderr = server.stop();
+    assert_eq!(stderr.matches("did you mean /v1/traces?").count(), 1, "at most once a minute: {stderr}");
+}
+
+#[test]
 fn a_full_server_refuses_for_now_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let server = Running::start_with(folder.path(), &["--listen", "127.0.0.1:0", "--live-bytes", "4MiB"]);

@@ -1,11 +1,13 @@
 //! `clew demo`: the traces of a simulated astronomy shop, sent as its services would send them.
 
+mod shop;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clew_model::{Span, TraceId};
-use clew_sim::shop::{Shop, Story};
+use clew_model::TraceId;
+use clew_server::{Demo as _, Visit};
 use clew_store::port::{Clock, SystemClock};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
@@ -16,6 +18,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::exit::{self, Failure};
 use crate::render::count;
+
+pub(crate) use shop::ShopDemo;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -62,7 +66,8 @@ struct Sent {
     refused: u64,
     /// What the last refusal said.
     refusal: Option<String>,
-    examples: Vec<(Story, TraceId)>,
+    /// The first trace of each fault that was planted, and what it is.
+    examples: Vec<(&'static str, TraceId)>,
 }
 
 /// Sends and reports.
@@ -78,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 async fn send_all(options: &Options) -> Result<Sent, Failure> {
     let mut exporter = Exporter::open(options).await?;
-    let mut shop = Shop::new(options.seed);
+    let mut next = ShopDemo.visits(options.seed);
     let clock = SystemClock::new();
     let interval = Duration::from_secs_f64(1.0 / options.rate);
     let bound = options.count.unwrap_or(if options.duration.is_some() { u64::MAX } else { 120 });
@@ -86,9 +91,9 @@ async fn send_all(options: &Options) -> Result<Sent, Failure> {
     let mut due = Instant::now();
     let mut sent = Sent::default();
     while sent.traces < bound && end.is_none_or(|end| Instant::now() < end) {
-        let spans = shop.next_trace(clock.unix_nanos() - AGO_NANOS);
-        sent.count(shop.story(), &spans);
-        exporter.export(&spans, &mut sent).await?;
+        let visit = next(clock.unix_nanos() - AGO_NANOS);
+        sent.count(&visit);
+        exporter.export(&visit, &mut sent).await?;
         due += interval;
         tokio::select! {
             () = tokio::time::sleep_until(due) => {}
@@ -129,12 +134,9 @@ impl Exporter {
     }
 
     /// Sends a trace, each service its own spans.
-    async fn export(&mut self, spans: &[Span], sent: &mut Sent) -> Result<(), Failure> {
-        let mut spans: Vec<&Span> = spans.iter().collect();
-        spans.sort_by(|left, right| left.service().cmp(right.service()));
-        for of_service in spans.chunk_by(|left, right| left.service() == right.service()) {
-            let owned: Vec<Span> = of_service.iter().map(|span| (*span).clone()).collect();
-            let message = ExportTraceServiceRequest::decode(clew_wire::otlp::encode(&owned).as_slice());
+    async fn export(&mut self, visit: &Visit, sent: &mut Sent) -> Result<(), Failure> {
+        for export in &visit.exports {
+            let message = ExportTraceServiceRequest::decode(export.body.clone());
             let mut request = tonic::Request::new(message.context("the shop's own spans")?);
             if let Some(token) = &self.token {
                 request.metadata_mut().insert("authorization", token.clone());
@@ -145,7 +147,7 @@ impl Exporter {
                     sent.rejected += partial.map_or(0, |partial| partial.rejected_spans.max(0) as u64);
                 }
                 Err(status) if is_refusal(&status) => {
-                    sent.refused += owned.len() as u64;
+                    sent.refused += export.span_count;
                     sent.refusal = Some(status.message().to_owned());
                 }
                 Err(status) => {
@@ -178,12 +180,11 @@ fn trace_options(endpoint: &str) -> String {
 }
 
 impl Sent {
-    fn count(&mut self, story: Story, spans: &[Span]) {
+    fn count(&mut self, visit: &Visit) {
         self.traces += 1;
-        self.spans += spans.len() as u64;
-        let planted = [Story::SlowQuery, Story::Declined, Story::RepeatedQuery, Story::Gap].contains(&story);
-        if planted && self.examples.iter().all(|(told, _)| *told != story) {
-            self.examples.push((story, spans[0].trace_id));
+        self.spans += visit.exports.iter().map(|export| export.span_count).sum::<u64>();
+        if let Some(about) = visit.about.filter(|about| self.examples.iter().all(|(told, _)| told != about)) {
+            self.examples.push((about, visit.trace_id));
         }
     }
 
@@ -198,13 +199,7 @@ impl Sent {
             count(self.refused)
         );
         let width = 11 + 32 + trace_options.len();
-        for (story, trace_id) in &self.examples {
-            let about = match story {
-                Story::SlowQuery => "a slow query",
-                Story::Declined => "a declined card",
-                Story::RepeatedQuery => "one query per product (N+1)",
-                _ => "time that no span explains",
-            };
+        for (about, trace_id) in &self.examples {
             let _ = writeln!(text, "  {:width$}  # {about}", format!("clew trace {trace_id}{trace_options}"));
         }
         text
