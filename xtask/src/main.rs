@@ -7,9 +7,11 @@
 )]
 
 mod check;
+mod counts;
 mod parts;
 mod sim;
 mod tidy;
+mod ui;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -19,12 +21,17 @@ use anyhow::{Context, Result, bail};
 const HELP: &str = "\
 Development commands of clew
 
-  cargo xtask check [--deep]     everything a change must pass: fmt, tidy, parts, clippy, docs, tests
+  cargo xtask check [--deep]     everything a change must pass: fmt, tidy, parts, ui, clippy, docs, tests, browser
                                  --deep: many more property-test cases, and cargo-deny where it is installed
   cargo xtask tidy               house rules: arrows between crates, sizes, ASCII, links, words
   cargo xtask parts              install the client libraries that tests need (into .parts, or $XTASK_PARTS)
+  cargo xtask ui                 build the web page into ui/dist, and the types of the API
+  cargo xtask ui --check         fail unless ui/dist is what the sources make; types, vitest, the first load's budget
+  cargo xtask ui --browser       the tests in ui/tests, in Chromium, against the binary; more words go to Playwright
+  cargo xtask ui --screenshots   pictures of every screen in both themes; a folder, and words for the script, may follow
+  cargo xtask bench ui           the budgets of the web page, strictly, as a table; more words go to the script
   cargo xtask bench ingest       speed of the front half, per span and as a server; more words go to the bench
-  cargo xtask bench blocks       size and speed of blocks: seals, a server that seals, questions; --json FILE, --large
+  cargo xtask bench blocks       size and speed of blocks: seals, a server that seals, questions; --json FILE, --folder DIR, --large
   cargo xtask sim                random lives of a store with crashes; prints the seeds that break an invariant
                                  --seeds N: so many seeds; --from S: beginning with that one
   cargo xtask help               this text
@@ -54,6 +61,8 @@ fn run(words: &[&str]) -> Result<()> {
         ["tidy"] => tidy::run(&root),
         ["parts"] => parts::install(&root).map(|_| ()),
         ["sim", rest @ ..] => sim::run(&root, rest),
+        ["ui", rest @ ..] => ui::run(&root, rest),
+        ["bench", "ui", rest @ ..] => ui::bench(&root, rest),
         ["bench", name @ ("ingest" | "blocks"), rest @ ..] => bench(&root, name, rest),
         _ => bail!("unknown command `{}`; `cargo xtask help` lists the commands", words.join(" ")),
     }

@@ -2,7 +2,8 @@
 
 use super::{Finding, Tree};
 
-const ASCII_ENDINGS: &[&str] = &["go", "java", "js", "md", "mjs", "py", "rs", "sh", "toml", "ts", "tsx"];
+const ASCII_ENDINGS: &[&str] =
+    &["css", "go", "html", "java", "js", "md", "mjs", "py", "rs", "sh", "svg", "toml", "ts", "tsx"];
 
 /// Absolute folders that exist on somebody's machine only.
 const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk/"), concat!("/fa", "rm/"), concat!("/ro", "ot/")];
@@ -51,6 +52,9 @@ mod tests {
     fn the_first_character_beyond_ascii_is_named() {
         let said = found("a.md", "plain\nna\u{ef}ve\n");
         assert_eq!(said, ["error: a.md:2: is not ASCII: U+00EF in column 3; write an escape"]);
+        for name in ["ui/src/a.tsx", "ui/src/b.css", "ui/index.html", "ui/public/icon.svg"] {
+            assert_eq!(found(name, "na\u{ef}ve\n").len(), 1, "{name}");
+        }
         assert_eq!(found("a.json", "\"\u{ef}\"").len(), 0);
     }
 

@@ -6,12 +6,24 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Folders that hold results of tools, by name, wherever they lie. (`clew-data` is what a server leaves behind.)
-const SKIPPED_FOLDERS: &[&str] = &[".git", ".parts", "clew-data", "node_modules", "target", "__pycache__"];
+/// Folders that hold results of tools, by name, wherever they lie. (`clew-data` is what a server leaves behind; `.git` of a
+/// second work tree is a file.)
+const SKIPPED: &[&str] = &[
+    ".git",
+    ".parts",
+    "clew-data",
+    "dist",
+    "node_modules",
+    "playwright-report",
+    "target",
+    "test-results",
+    "__pycache__",
+];
 
 /// Endings of files that are read as text; of all others only the name is known.
 const TEXT_ENDINGS: &[&str] = &[
-    "css", "go", "html", "java", "js", "json", "md", "mjs", "py", "rs", "sh", "toml", "ts", "tsx", "txt", "xml", "yml",
+    "css", "go", "html", "java", "js", "json", "md", "mjs", "py", "rs", "sh", "svg", "toml", "ts", "tsx", "txt", "xml",
+    "yml",
 ];
 
 /// Paths relative to the repository, with `/`, in order; a file that is not text has an empty one.
@@ -28,10 +40,11 @@ impl Tree {
             for entry in entries {
                 let entry = entry?;
                 let name = entry.file_name().to_string_lossy().into_owned();
+                if SKIPPED.contains(&name.as_str()) {
+                    continue;
+                }
                 if entry.file_type()?.is_dir() {
-                    if !SKIPPED_FOLDERS.contains(&name.as_str()) {
-                        folders.push(entry.path());
-                    }
+                    folders.push(entry.path());
                     continue;
                 }
                 let path = entry.path();
@@ -121,5 +134,6 @@ mod tests {
         let tree = Tree::load(&crate::root()).unwrap();
         assert!(tree.text("xtask/src/tidy/tree.rs").unwrap().contains("the_repository_loads"));
         assert!(!tree.has("target") && !tree.has(".git"));
+        assert!(!tree.has("ui/node_modules") && !tree.has("ui/dist"));
     }
 }
