@@ -1,0 +1,24 @@
+/** The API's shapes under short names. `types.d.ts` is generated from `openapi.json`. */
+import type { components } from './types';
+
+type Schemas = components['schemas'];
+
+export type Skeleton = Schemas['Skeleton'];
+export type Segments = Schemas['SkeletonSegments'];
+export type Group = Schemas['GroupShape'];
+export type SkeletonSpans = Schemas['SkeletonSpans'];
+export type Trace = Schemas['TraceAnswer'];
+export type Span = Schemas['SpanShape'];
+export type Attribute = Schemas['AttributeShape'];
+export type SpanEvent = Schemas['EventShape'];
+export type SpanLink = Schemas['LinkShape'];
+export type Resource = Schemas['ResourceShape'];
+export type Scope = Schemas['ScopeShape'];
+export type Thread = Schemas['ThreadShape'];
+export type Gap = Schemas['GapShape'];
+export type Bottleneck = Schemas['BottleneckShape'];
+export type Tail = Schemas['TailShape'];
+export type Summary = Schemas['SummaryShape'];
+export type SearchAnswer = Schemas['SearchAnswer'];
+export type State = Schemas['StateShape'];
+export type Incomplete = Schemas['IncompleteShape'];

@@ -1,0 +1,231 @@
+import { GAP, type Line, WAIT } from '../screens/trace/model';
+import type { Rows } from '../screens/trace/rows';
+import type { Scene } from './bars';
+import type { Scale } from './scale';
+import type { Surface } from './surface';
+
+/** How thick the thread is. */
+const THICK = 2;
+const [DASH, PAUSE] = [5, 4];
+/** Drops that lead out of the view help the eye while they are few; many are a curtain. */
+const PASSING_MAX = 24;
+/** So many drops between the same two rows, each nearer to the next than this, are painted as one wash. */
+const [DENSE_MIN, DENSE_PIXELS] = [7, 7];
+/** A piece as long as this is followed; of shorter ones, the longest in each column of pixels. */
+const FOLLOWED_PIXELS = 1.5;
+
+/**
+ * Draws the thread: it rides each bar while that span is what is waited for, drops to the next, and is broken where nothing
+ * explains the time. A trace may have more pieces than a canvas has pixels, so what is drawn depends on what can be told
+ * apart: each row in view shows where it is on the thread, and drops lead along the pieces that are long enough to see.
+ */
+export function drawThread(surface: Surface, scene: Scene, line: Line, isTail: boolean): void {
+  if (line.count === 0) return;
+  const { context, width, height } = surface;
+  const { rows, scale, rowHeight, top, barTop, barHeight, palette } = scene;
+  const thick = isTail ? 1 : THICK;
+  const rise = barTop + barHeight + 1.5 - top;
+  const { own, from, order } = placesOf(line, rows);
+  const [first, last] = [firstIn(line, scale.from), firstIn(line, scale.to)];
+  context.fillStyle = palette.thread;
+  const bottom = Math.min(rows.count, Math.ceil((top + height) / rowHeight) + 1);
+  for (let row = Math.max(0, Math.floor(top / rowHeight)); row < bottom; row++) ride(row);
+  // Where names lie upon the bars, drops give way to them.
+  const drops = dropPainter(surface, thick, scene.labels ? 1 : 0.4);
+  let before = -1;
+  for (const at of followed(line, scale, first, last)) {
+    const row = own[at]!;
+    if (row < 0) continue;
+    const x = scale.x(line.from[at]!);
+    if (before >= 0 && before !== row && x >= -2 && x <= width + 2) drops.add(x, before * rowHeight + rise, row * rowHeight + rise);
+    before = row;
+  }
+  drops.finish();
+
+  /** The pieces of a row. What ends within a pixel that is painted already adds nothing. */
+  function ride(row: number): void {
+    const y = row * rowHeight + rise - thick / 2;
+    const end = from[row + 1]!;
+    let paintedTo = -Infinity;
+    for (let index = firstOf(order, from[row]!, end, first); index < end; index++) {
+      const at = order[index]!;
+      if (at > last) break;
+      const exact = scale.x(line.to[at]!);
+      if (exact < paintedTo) continue;
+      const left = Math.max(scale.x(line.from[at]!), -2);
+      const right = Math.min(Math.max(exact, left + 1), width + 2);
+      if (right <= -2 || left > width) continue;
+      const kind = line.kinds[at]!;
+      if (kind === GAP || kind === WAIT) dashes(context, left, right, y, thick);
+      else context.fillRect(left, y, right - left, thick);
+      paintedTo = Math.ceil(right) + 0.5;
+    }
+  }
+}
+
+const followedBefore = new WeakMap<Line, { first: number; last: number; factor: number; from: number; pieces: Int32Array }>();
+
+/** The pieces that can be told apart, in order: some thousands at most, however many there are. */
+function followed(line: Line, scale: Scale, first: number, last: number): Int32Array {
+  const known = followedBefore.get(line);
+  if (known && known.first === first && known.last === last && known.factor === scale.factor && known.from === scale.from) return known.pieces;
+  const pieces: number[] = [];
+  // A run of short pieces, and how many had been followed when it began.
+  let [column, best, most, runFrom, kept] = [NaN, -1, 0, 0, 0];
+  const endRun = (x: number) => {
+    if (best < 0) return;
+    pieces.push(best);
+    best = -1;
+    // A run that is itself too short to see, as between two calls of one parent, is stepped over.
+    if (x - runFrom < FOLLOWED_PIXELS && kept > 0) pieces.length = kept;
+  };
+  for (let at = first; at <= last; at++) {
+    const left = scale.x(line.from[at]!);
+    const length = (line.to[at]! - line.from[at]!) * scale.factor;
+    if (length >= FOLLOWED_PIXELS) {
+      endRun(left);
+      pieces.push(at);
+    } else if (best < 0) {
+      [runFrom, kept] = [left, pieces.length];
+      [column, best, most] = [Math.floor(left), at, length];
+    } else if (Math.floor(left) !== column) {
+      pieces.push(best);
+      [column, best, most] = [Math.floor(left), at, length];
+    } else if (length > most) [best, most] = [at, length];
+  }
+  endRun(Infinity);
+  const made = Int32Array.from(pieces);
+  followedBefore.set(line, { first, last, factor: scale.factor, from: scale.from, pieces: made });
+  return made;
+}
+
+/** The first piece that ends after an instant, or the last of all. */
+function firstIn(line: Line, instant: number): number {
+  let [low, high] = [0, line.count - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (line.to[middle]! <= instant) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The first place in a stretch of ascending numbers that is not below `least`. */
+function firstOf(numbers: Int32Array, from: number, end: number, least: number): number {
+  let [low, high] = [from, end];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle]! < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Where the pieces of a line are; it is made anew when something is folded. */
+interface Places {
+  /** The row of each piece, -1 for none. */
+  own: Int32Array;
+  /** The pieces of row `i` are `order[from[i]..from[i + 1]]`, ascending. */
+  from: Int32Array;
+  order: Int32Array;
+}
+
+const places = new WeakMap<Line, WeakMap<Rows, Places>>();
+
+function placesOf(line: Line, rows: Rows): Places {
+  let ofLine = places.get(line);
+  if (!ofLine) places.set(line, (ofLine = new WeakMap()));
+  let known = ofLine.get(rows);
+  if (!known) ofLine.set(rows, (known = place(line, rows)));
+  return known;
+}
+
+function place(line: Line, rows: Rows): Places {
+  const own = new Int32Array(line.count);
+  const from = new Int32Array(rows.count + 1);
+  for (let at = 0; at < line.count; at++) {
+    const gap = line.gaps[at]!;
+    const gapRow = gap >= 0 ? rows.rowOfGap[gap]! : -1;
+    const span = line.spans[at]!;
+    const row = gapRow >= 0 ? gapRow : span >= 0 ? rows.rowOf[span]! : -1;
+    own[at] = row;
+    if (row >= 0) from[row + 1]!++;
+  }
+  for (let row = 0; row < rows.count; row++) from[row + 1]! += from[row]!;
+  const next = from.slice();
+  const order = new Int32Array(line.count);
+  for (let at = 0; at < line.count; at++) if (own[at]! >= 0) order[next[own[at]!]!++] = at;
+  return { own, from, order };
+}
+
+interface Drops {
+  add(x: number, fromY: number, toY: number): void;
+  finish(): void;
+}
+
+/** A drop between two rows. */
+interface Drop {
+  x: number;
+  upper: number;
+  lower: number;
+}
+
+/** Gathers drops and paints them: those that lead out of the view faintly or not at all, those that are too many as a wash. */
+function dropPainter({ context, height }: Surface, thick: number, alpha: number): Drops {
+  const runs = new Map<number, Drop[]>();
+  const passing = new Map<number, Drop>();
+  const line = (x: number, { upper, lower }: Drop, width: number) => context.fillRect(x - width / 2, upper, width, lower - upper);
+  return {
+    add(exact, fromY, toY) {
+      const [above, below] = [Math.min(fromY, toY), Math.max(fromY, toY)];
+      const [upper, lower] = [Math.max(above, -2), Math.min(below, height + 2)];
+      if (lower <= upper) return;
+      const drop = { x: Math.round(exact), upper, lower };
+      if (above < 0 || below > height) {
+        const known = passing.get(drop.x);
+        passing.set(drop.x, known ? { x: drop.x, upper: Math.min(known.upper, upper), lower: Math.max(known.lower, lower) } : drop);
+        return;
+      }
+      // Both numbers are below the height of a screen.
+      const pair = Math.round(above * 2) * 65_536 + Math.round(below * 2);
+      const run = runs.get(pair);
+      if (!run) runs.set(pair, [drop]);
+      else if (run[run.length - 1]!.x !== drop.x) run.push(drop);
+    },
+    finish() {
+      for (const run of runs.values()) paintRun(run);
+      if (passing.size <= PASSING_MAX) {
+        context.globalAlpha = 0.4 * alpha;
+        for (const drop of passing.values()) line(drop.x, drop, 1);
+      }
+      context.globalAlpha = 1;
+    },
+  };
+
+  /** Drops between the same two rows: where they come thick and fast, one cannot be told from the next. */
+  function paintRun(run: Drop[]): void {
+    run.sort((a, b) => a.x - b.x);
+    for (let at = 0; at < run.length; ) {
+      let end = at + 1;
+      while (end < run.length && run[end]!.x - run[end - 1]!.x < DENSE_PIXELS) end++;
+      const [first, last] = [run[at]!, run[end - 1]!];
+      context.globalAlpha = alpha;
+      if (end - at < DENSE_MIN) for (const drop of run.slice(at, end)) line(drop.x, drop, thick);
+      else {
+        line(first.x, first, thick);
+        line(last.x, last, thick);
+        context.globalAlpha = 0.16 * alpha;
+        context.fillRect(first.x, first.upper, last.x - first.x, first.lower - first.upper);
+      }
+      at = end;
+    }
+  }
+}
+
+function dashes(context: CanvasRenderingContext2D, left: number, right: number, y: number, thick: number): void {
+  // Counted from a fixed place, as the hatching is.
+  for (let x = Math.floor(left / (DASH + PAUSE)) * (DASH + PAUSE); x < right; x += DASH + PAUSE) {
+    const [from, to] = [Math.max(x, left), Math.min(x + DASH, right)];
+    if (to > from) context.fillRect(from, y, to - from, thick);
+  }
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { gapText, rowLabel, shownName } from './labels';
+import { buildModel } from './model';
+import { gapRow, groupRow } from './rows';
+import { group, idAt, segment, segments, skeletonOf } from './testing';
+
+const SHOP = skeletonOf(
+  [[0, 'GET', 0, 432], [1, 'SELECT orders', 20, 412], [1, ' ', 0, 1], [1, 'x'.repeat(400), 0, 1]],
+  { errorOrigin: 1, marks: { async: [2] }, groups: [group(0, [1], 'SELECT orders')] },
+);
+SHOP.spans.errors = [0, 1];
+SHOP.thread.segments = segments([segment(1, 20, 432)]);
+SHOP.thread.gaps = [{ span: 0, fromNanos: 5e6, toNanos: 20e6, afterSpanId: idAt(1) }];
+const model = buildModel(SHOP);
+
+test('a row is read with all that its bar shows', () => {
+  expect(rowLabel(model, 1)).toBe('SELECT orders, shop, 412 ms, starts at 20.0 ms, on the thread, error began here');
+  expect(rowLabel(model, 0)).toBe('GET, shop, 432 ms, starts at 0 ns, error');
+  expect(rowLabel(model, 2)).toBe('(no name), shop, 1.00 ms, starts at 0 ns, not waited for');
+});
+
+test('gaps and groups say what they are', () => {
+  expect(gapText(model, model.gaps[0]!)).toBe('15.0 ms unaccounted before SELECT orders');
+  expect(rowLabel(model, gapRow(0))).toContain('starts at 5.00 ms');
+  expect(rowLabel(model, groupRow(0))).toContain('one query per item (N+1)');
+});
+
+test('a name without an end has one', () => {
+  expect(shownName(model, 3).length).toBe(301);
+});

@@ -1,0 +1,49 @@
+/** What rows are called: on the screen, and by those who read it aloud. */
+import { count } from '../../format/count';
+import { duration } from '../../format/duration';
+import { ASYNC, FAILED, type Hole, type Model, ON_THREAD, ORIGIN, ORPHAN, has, nameOf, serviceOf } from './model';
+import { rowGap, rowGroup } from './rows';
+
+/** What a sender left nameless. */
+const NAMELESS = '(no name)';
+/** Longer names are cut on the screen; the details have them whole. */
+const NAME_CHARS = 300;
+
+/** A span's operation as it is shown. */
+export function shownName(model: Model, span: number): string {
+  const name = nameOf(model, span);
+  if (name.trim() === '') return NAMELESS;
+  return name.length > NAME_CHARS ? `${name.slice(0, NAME_CHARS)}\u2026` : name;
+}
+
+/** A span's service as it is shown. */
+export function shownService(model: Model, span: number): string {
+  const service = serviceOf(model, span);
+  return service.length > NAME_CHARS ? `${service.slice(0, NAME_CHARS)}\u2026` : service;
+}
+
+/** `94.7 ms unaccounted between A and B`. */
+export function gapText(model: Model, gap: Hole): string {
+  const { before, after } = gap;
+  const name = (span: number) => shownName(model, span);
+  const place =
+    before >= 0 && after >= 0 ? ` between ${name(before)} and ${name(after)}` : before >= 0 ? ` after ${name(before)}` : after >= 0 ? ` before ${name(after)}` : '';
+  return `${duration(gap.to - gap.from)} unaccounted${place}`;
+}
+
+/** A row, read aloud: `SELECT orders, payments, 412 ms, starts at 20 ms, on the thread, error`. */
+export function rowLabel(model: Model, code: number): string {
+  const group = rowGroup(code);
+  if (group >= 0) {
+    const { name, service, count: members, totalNanos, kind } = model.groups[group]!;
+    return `${count(members)} times ${name}, ${service}, ${duration(totalNanos)} in all${kind === 'n_plus_one' ? ', one query per item (N+1)' : ''}`;
+  }
+  const gap = rowGap(code);
+  if (gap >= 0) return `${gapText(model, model.gaps[gap]!)}, starts at ${duration(model.gaps[gap]!.from)}`;
+  const said = [shownName(model, code), shownService(model, code), duration(model.durations[code]!), `starts at ${duration(model.starts[code]!)}`];
+  if (has(model, code, ON_THREAD)) said.push('on the thread');
+  if (has(model, code, ASYNC)) said.push('not waited for');
+  if (has(model, code, ORPHAN)) said.push('its parent is not here');
+  if (has(model, code, FAILED)) said.push(has(model, code, ORIGIN) ? 'error began here' : 'error');
+  return said.join(', ');
+}

@@ -1,0 +1,105 @@
+import { expect, marked, test } from './harness';
+import { send } from './giant';
+
+interface Columns {
+  spans: { ids: string; parents: number[]; names: number[] };
+  names: string[];
+}
+
+test('the waterfall is a treegrid that can be read aloud', async ({ page, shop }) => {
+  const { server, planted } = shop;
+  const { spans, names } = await server.ask<Columns>(`traces/${planted.slowQuery}`, { shape: 'skeleton' });
+  await page.goto(`${server.url}/t/${planted.slowQuery}`);
+  const grid = page.getByRole('treegrid', { name: 'Spans' });
+  await expect(grid).toHaveAttribute('aria-rowcount', String(spans.parents.length));
+  const rows = grid.getByRole('row');
+  await expect(rows).toHaveCount(spans.parents.length);
+  const first = rows.filter({ has: page.locator(':scope[aria-rowindex="1"]') }).or(grid.locator('[aria-rowindex="1"]'));
+  await expect(first).toHaveAttribute('aria-level', '1');
+  await expect(first).toHaveAttribute('aria-setsize', '1');
+  await expect(first).toHaveAttribute('aria-posinset', '1');
+  await expect(first).toHaveAttribute('aria-expanded', 'true');
+  const label = await first.getAttribute('aria-label');
+  expect(label).toContain(names[spans.names[0]!]);
+  expect(label).toMatch(/starts at 0/);
+  // The guilty span is chosen without being asked for, and its name says that the trace waited for it.
+  const chosen = grid.locator('[aria-selected="true"]');
+  await expect(chosen).toHaveAttribute('aria-label', /SELECT products, product-catalog, 1\.\d+ s, starts at .*, on the thread/);
+  await expect(grid).toHaveAttribute('aria-activedescendant', (await chosen.getAttribute('id'))!);
+});
+
+test('keys lead through the rows, fold and unfold them', async ({ page, shop }) => {
+  await page.goto(`${shop.server.url}/t/${shop.planted.slowQuery}`);
+  const grid = page.getByRole('treegrid', { name: 'Spans' });
+  const chosen = grid.locator('[aria-selected="true"]');
+  await grid.focus();
+  await page.keyboard.press('Home');
+  await expect(chosen).toHaveAttribute('aria-rowindex', '1');
+  await page.keyboard.press('j');
+  await expect(chosen).toHaveAttribute('aria-rowindex', '2');
+  await page.keyboard.press('ArrowLeft');
+  await expect(chosen).toHaveAttribute('aria-expanded', 'false');
+  await expect(grid).toHaveAttribute('aria-rowcount', '2');
+  await page.keyboard.press('ArrowRight');
+  await expect(grid).not.toHaveAttribute('aria-rowcount', '2');
+  await page.keyboard.press('End');
+  await expect(chosen).toHaveAttribute('aria-rowindex', (await grid.getAttribute('aria-rowcount'))!);
+  await page.keyboard.press('k');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('.details')).toBeHidden();
+  await page.keyboard.press('Enter');
+  await expect(page.locator('.details')).toBeVisible();
+});
+
+test('the thread alone, and along it', async ({ page, shop }) => {
+  await page.goto(`${shop.server.url}/t/${shop.planted.gap}`);
+  const grid = page.getByRole('treegrid', { name: 'Spans' });
+  await expect(grid.locator('[aria-selected="true"]')).toHaveAttribute('aria-label', /unaccounted/);
+  const all = Number(await grid.getAttribute('aria-rowcount'));
+  await page.keyboard.press('t');
+  await expect.poll(async () => Number(await grid.getAttribute('aria-rowcount'))).toBeLessThan(all);
+  await expect(page).toHaveURL(/thread=1/);
+  const before = await grid.locator('[aria-selected="true"]').getAttribute('aria-label');
+  await page.keyboard.press('.');
+  await expect(grid.locator('[aria-selected="true"]')).not.toHaveAttribute('aria-label', before!);
+  await page.keyboard.press(',');
+  await expect(grid.locator('[aria-selected="true"]')).toHaveAttribute('aria-label', before!);
+});
+
+test('repeated siblings are one row that says N+1', async ({ page, shop }) => {
+  await page.goto(`${shop.server.url}/t/${shop.planted.nPlusOne}`);
+  await expect(page.getByRole('row', { name: /times SELECT products.*N\+1/ })).toBeVisible();
+  const rows = Number(await page.getByRole('treegrid', { name: 'Spans' }).getAttribute('aria-rowcount'));
+  await page.keyboard.press('g');
+  await expect.poll(async () => Number(await page.getByRole('treegrid', { name: 'Spans' }).getAttribute('aria-rowcount'))).toBeGreaterThan(rows);
+});
+
+test('an address with a span opens with it selected, in view and in focus', async ({ page, serve }) => {
+  const server = await serve();
+  const count = 5_000;
+  const { traceId: trace } = await send(server.url, 'batch', { spans: count });
+  await server.holds(1);
+  await expect.poll(async () => (await server.ask<Columns>(`traces/${trace}`, { shape: 'skeleton' })).spans.parents.length).toBe(count);
+  const { spans } = await server.ask<Columns>(`traces/${trace}`, { shape: 'skeleton' });
+  const last = spans.ids.slice(-16);
+  await page.goto(`${server.url}/t/${trace}?span=${last}`);
+  await marked(page, 'clew:first-bars');
+  await expect(page.getByText(`${count.toLocaleString('en-US')} spans`).first()).toBeVisible();
+  const chosen = page.locator('[role=row][aria-selected="true"]');
+  await expect(chosen).toBeInViewport();
+  await expect(page.getByRole('treegrid', { name: 'Spans' })).toBeFocused();
+  await expect(page.locator('.details')).toContainText(last);
+});
+
+test('a chain of a thousand calls, and spans that name each other as parents', async ({ page, serve }) => {
+  const server = await serve();
+  const { traceId: deep, spanIds } = await send(server.url, 'deep');
+  const { traceId: round } = await send(server.url, 'cycle', { seed: 2 });
+  await server.holds(2);
+  for (const view of ['waterfall', 'flame', 'table']) {
+    await page.goto(`${server.url}/t/${deep}?view=${view}&span=${spanIds[999]}`);
+    await expect(page.locator('.details h2')).toContainText('level 999');
+    await page.goto(`${server.url}/t/${round}?view=${view}`);
+    await expect(page.getByText(/circle is cut/)).toBeVisible();
+  }
+});
