@@ -117,9 +117,11 @@ test.describe('budgets', () => {
       await page.goto(`${server.url}/t/${hundred}`);
       await marked(page, 'clew:first-bars');
       const times: number[] = [];
+      const input = page.getByPlaceholder(/Find in this trace/);
       for (let run = 0; run < 5; run++) {
         const wanted = `SKU-${run * 17_000 + 20_007}`;
         await page.keyboard.press('/');
+        await expect(input).toBeFocused();
         await page.keyboard.insertText(wanted);
         await page.waitForFunction((before) => performance.getEntriesByName('clew:find').length > before, run, { polling: 20, timeout: 10_000 });
         await expect(page.getByRole('status').filter({ hasText: /^(1 found|1 of 1|nothing)$/ })).toBeVisible();
@@ -131,6 +133,7 @@ test.describe('budgets', () => {
           }, wanted),
         );
         await page.keyboard.press('Escape');
+        await expect(input).not.toBeFocused();
       }
       hold('find in 100 k spans', median(times), 150, 'ms', generosity);
     });
