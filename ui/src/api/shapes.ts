@@ -1,4 +1,4 @@
-/** The API's shapes under short names. `types.d.ts` is generated from `openapi.json`. */
+/** The API's shapes under short names. `types.d.ts` is made from `openapi.json` by `npm run types`, and is not kept. */
 import type { components } from './types';
 
 type Schemas = components['schemas'];

@@ -100,6 +100,6 @@ fn the_copy_in_ui_is_this_description() {
     let renew = "RENEW_OPENAPI=1 cargo test --release -p clew-server --lib openapi";
     assert!(
         std::fs::read_to_string(path).unwrap() == text,
-        "ui/openapi.json is not what this server describes; to renew it: {renew}, and then `npm run types` in ui/"
+        "ui/openapi.json is not what this server describes; to renew it: {renew}"
     );
 }
