@@ -1,5 +1,5 @@
-/** The API's shapes under short names. `types.d.ts` is made from `openapi.json` by `npm run types`, and is not kept. */
-import type { components } from './types';
+/** The API's shapes under short names. `generated/types.d.ts` is made from `openapi.json` by `npm run types`, and is not kept. */
+import type { components } from './generated/types';
 
 type Schemas = components['schemas'];
 

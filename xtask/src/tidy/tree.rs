@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 /// second work tree is a file.)
 const SKIPPED: &[&str] = &[
     ".git",
+    "generated",
     ".parts",
     "clew-data",
     "dist",
