@@ -50,7 +50,6 @@ mod tests {
             assert_eq!(weight(name, &line.repeat(501)), Some(Weight::Warning), "{name}");
             assert_eq!(weight(name, &line.repeat(801)), Some(Weight::Error), "{name}");
         }
-        assert_eq!(weight(GENERATED[0], &line.repeat(801)), None);
         assert_eq!(weight("a.md", &line.repeat(801)), None);
     }
 

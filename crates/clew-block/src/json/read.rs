@@ -41,7 +41,7 @@ pub fn read_resource(text: &[u8]) -> Read<Resource> {
                 "attributes" => resource.attributes = json.attributes()?,
                 "droppedAttributesCount" => resource.dropped_attributes_count = json.count()?,
                 "schemaUrl" => resource.schema_url = json.text()?.into_owned(),
-                _ => json.skip()?,
+                _ => json.skip_value()?,
             }
             Ok(())
         })?;
@@ -60,7 +60,7 @@ pub fn read_scope(text: &[u8]) -> Read<Scope> {
                 "attributes" => scope.attributes = json.attributes()?,
                 "droppedAttributesCount" => scope.dropped_attributes_count = json.count()?,
                 "schemaUrl" => scope.schema_url = json.text()?.into_owned(),
-                _ => json.skip()?,
+                _ => json.skip_value()?,
             }
             Ok(())
         })?;
@@ -79,7 +79,7 @@ pub fn read_events(text: &[u8]) -> Read<Vec<Event>> {
                     "name" => event.name = json.text()?.into_owned(),
                     "attributes" => event.attributes = json.attributes()?,
                     "droppedAttributesCount" => event.dropped_attributes_count = json.count()?,
-                    _ => json.skip()?,
+                    _ => json.skip_value()?,
                 }
                 Ok(())
             })?;
@@ -102,7 +102,7 @@ pub fn read_links(text: &[u8]) -> Read<Vec<Link>> {
                     "attributes" => link.attributes = json.attributes()?,
                     "droppedAttributesCount" => link.dropped_attributes_count = json.count()?,
                     "flags" => link.flags = json.count()?,
-                    _ => json.skip()?,
+                    _ => json.skip_value()?,
                 }
                 Ok(())
             })?;
@@ -136,7 +136,7 @@ impl<'t> Json<'t> {
                 "bytesValue" => Value::Bytes(json.bytes()?),
                 "arrayValue" => Value::Array(json.values(Self::value)?),
                 "kvlistValue" => Value::Map(json.values(Self::attribute)?),
-                _ => return json.skip(),
+                _ => return json.skip_value(),
             };
             Ok(())
         })?;
@@ -151,7 +151,7 @@ impl<'t> Json<'t> {
                 values = json.list(&item)?;
                 Ok(())
             } else {
-                json.skip()
+                json.skip_value()
             }
         })?;
         Ok(values)
@@ -167,7 +167,7 @@ impl<'t> Json<'t> {
             match name {
                 "key" => attribute.key = json.text()?.into_owned(),
                 "value" => attribute.value = json.value()?,
-                _ => json.skip()?,
+                _ => json.skip_value()?,
             }
             Ok(())
         })?;
@@ -359,11 +359,11 @@ impl<'t> Json<'t> {
     }
 
     /// Passes over a member that this version does not know.
-    fn skip(&mut self) -> Read<()> {
+    fn skip_value(&mut self) -> Read<()> {
         self.space();
         match self.peek() {
-            Some(b'{') => self.object(|json, _| json.skip()),
-            Some(b'[') => self.enclosed(b'[', b']', "an array", Self::skip),
+            Some(b'{') => self.object(|json, _| json.skip_value()),
+            Some(b'[') => self.enclosed(b'[', b']', "an array", Self::skip_value),
             Some(b'"') => self.text().map(drop),
             _ => self.word().map(drop),
         }

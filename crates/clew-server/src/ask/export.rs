@@ -30,11 +30,14 @@ use super::error::AskError;
 use super::gate::{self, Asked, SetOnDrop};
 use super::openapi::{ProblemDocument, Refusals};
 use super::params::Params;
-use super::question::{EXPORT_PARAMETERS, Question};
+use super::question::{Question, with_filters};
 use super::search;
 use super::table::grouped;
 use super::trace::{PROTOBUF, json};
 use crate::app::App;
+
+/// Every parameter but `attr.KEY`: the filters of a search, and the form.
+pub(crate) const PARAMETERS: [&str; 13] = with_filters(["format"]);
 
 /// Media type of JSON objects, one a line.
 const NDJSON: &str = "application/x-ndjson";
@@ -92,7 +95,7 @@ const TRACES_AT_ONCE_MAX: usize = 256;
 )]
 pub(crate) async fn export(State(app): State<Arc<App>>, headers: HeaderMap, uri: Uri) -> Result<Response, AskError> {
     let params = Params::of(&uri)?;
-    params.only(&EXPORT_PARAMETERS, true)?;
+    params.only(&PARAMETERS, true)?;
     let form = Form::wished(&params, &headers)?;
     let tenant = gate::tenant(&app, &headers, &params)?;
     let now_unix_nanos = app.clock.unix_nanos();

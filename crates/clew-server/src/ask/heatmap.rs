@@ -16,7 +16,7 @@ use super::error::AskError;
 use super::gate;
 use super::openapi::Refusals;
 use super::params::Params;
-use super::question::Question;
+use super::question::{Question, with_filters};
 use super::search;
 use super::shape::{HeatmapAnswer, HeatmapCells};
 use super::trace::{JSON, json};
@@ -24,22 +24,7 @@ use super::when::to_rfc3339;
 use crate::app::App;
 
 /// Every parameter but `attr.KEY`: the filters of a search, and how fine the answer is.
-pub(crate) const PARAMETERS: [&str; 14] = [
-    "service",
-    "operation",
-    "status",
-    "kind",
-    "minDurationMs",
-    "maxDurationMs",
-    "minSpanDurationMs",
-    "maxSpanDurationMs",
-    "tenant",
-    "from",
-    "to",
-    "since",
-    "columns",
-    "rows",
-];
+pub(crate) const PARAMETERS: [&str; 14] = with_filters(["columns", "rows"]);
 
 const COLUMNS_DEFAULT: u64 = 120;
 const COLUMNS_MAX: u64 = 500;

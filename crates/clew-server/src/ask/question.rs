@@ -9,8 +9,8 @@ use super::error::AskError;
 use super::params::Params;
 use super::when::{INSTANT_FORMS, SPAN_OF_TIME_FORMS, parse_instant, parse_span_of_time};
 
-/// Every parameter of a search but `attr.KEY`.
-pub(crate) const PARAMETERS: [&str; 18] = [
+/// The filters of a search but `attr.KEY`.
+const FILTERS: [&str; 12] = [
     "service",
     "operation",
     "status",
@@ -23,30 +23,23 @@ pub(crate) const PARAMETERS: [&str; 18] = [
     "from",
     "to",
     "since",
-    "sort",
-    "limit",
-    "cursor",
-    "total",
-    "silhouette",
-    "q",
 ];
 
-/// Every parameter of an export but `attr.KEY`: the filters of a search, and the form.
-pub(crate) const EXPORT_PARAMETERS: [&str; 13] = [
-    "service",
-    "operation",
-    "status",
-    "kind",
-    "minDurationMs",
-    "maxDurationMs",
-    "minSpanDurationMs",
-    "maxSpanDurationMs",
-    "tenant",
-    "from",
-    "to",
-    "since",
-    "format",
-];
+/// Every parameter of a search but `attr.KEY`.
+pub(crate) const PARAMETERS: [&str; 18] = with_filters(["sort", "limit", "cursor", "total", "silhouette", "q"]);
+
+/// The filters, and what a question takes besides; of as many names as both together.
+pub(crate) const fn with_filters<const MORE: usize, const ALL: usize>(
+    more: [&'static str; MORE],
+) -> [&'static str; ALL] {
+    let mut all = [""; ALL];
+    let mut at = 0;
+    while at < ALL {
+        all[at] = if at < FILTERS.len() { FILTERS[at] } else { more[at - FILTERS.len()] };
+        at += 1;
+    }
+    all
+}
 
 /// Traces on a page when `limit` is absent.
 pub(crate) const LIMIT_DEFAULT: u64 = 20;

@@ -32,7 +32,7 @@ fn every_parameter_of_an_export_is_described_and_deletions_are() {
     let described = described();
     let parameters = described["paths"]["/v1/export"]["get"]["parameters"].as_array().unwrap();
     let names: BTreeSet<&str> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
-    let known: BTreeSet<&str> = question::EXPORT_PARAMETERS.into_iter().chain(["attr.KEY"]).collect();
+    let known: BTreeSet<&str> = export::PARAMETERS.into_iter().chain(["attr.KEY"]).collect();
     assert_eq!(names, known);
     let of_search: BTreeSet<&str> = question::PARAMETERS.into_iter().chain(["attr.KEY"]).collect();
     let of_page = BTreeSet::from(["sort", "limit", "cursor", "total", "silhouette", "q"]);
