@@ -1,48 +1,24 @@
-//! Base64 (RFC 4648): written in the standard alphabet with padding, read in either alphabet, padding optional.
+//! Base64 (RFC 4648): written in the standard alphabet with padding, read in either alphabet, padding optional, as
+//! protobuf's JSON mapping wants it.
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{self, GeneralPurpose, GeneralPurposeConfig};
 
 /// The text of these bytes.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group =
-            chunk.iter().enumerate().fold(0, |group, (place, byte)| group | u32::from(*byte) << (16 - 8 * place));
-        for place in 0..4 {
-            let digit = ALPHABET[(group >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
+    general_purpose::STANDARD.encode(bytes)
 }
 
-/// The bytes of this text.
+/// The bytes of this text. Padding is whole or absent.
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let unpadded = match text {
-        [head @ .., b'=', b'='] | [head @ .., b'='] if text.len().is_multiple_of(4) => head,
-        _ => text,
-    };
-    let mut bytes = Vec::with_capacity(unpadded.len() / 4 * 3 + 2);
-    for chunk in unpadded.chunks(4) {
-        let mut group = 0;
-        for (place, digit) in chunk.iter().enumerate() {
-            group |= digit_value(*digit)? << (18 - 6 * place);
-        }
-        let [_, group @ ..] = group.to_be_bytes();
-        bytes.extend_from_slice(group.get(..chunk.len() - 1).filter(|bytes| !bytes.is_empty())?);
-    }
-    Some(bytes)
-}
-
-fn digit_value(digit: u8) -> Option<u32> {
-    Some(u32::from(match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    }))
+    let is_url_safe = text.iter().any(|digit| matches!(digit, b'-' | b'_'));
+    let alphabet = if is_url_safe { &URL_SAFE } else { &STANDARD };
+    let is_padded = text.ends_with(b"=");
+    let padding = if is_padded { DecodePaddingMode::RequireCanonical } else { DecodePaddingMode::RequireNone };
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(padding).with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(alphabet, config).decode(text).ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! left out. Doubles are in their shortest form that reads back the same; the bits of a NaN are not kept, that it is one
 //! is.
 
-mod base64;
 mod read;
 mod write;
 

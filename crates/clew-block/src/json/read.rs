@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clew_model::{Attribute, Event, Link, Resource, Scope, SpanId, TraceId, Value};
-
-use super::base64;
 
 /// How many arrays and objects may lie in one another. An OpenTelemetry value takes up to four of them per level, and the
 /// walkers of values recurse, so the bound lies where 64 levels fit and no stack is in danger.
@@ -311,7 +311,7 @@ impl<'t> Json<'t> {
 
     fn bytes(&mut self) -> Read<Vec<u8>> {
         let text = self.text()?;
-        base64::decode(text.as_bytes()).ok_or(self.expected("base64"))
+        STANDARD.decode(text.as_bytes()).map_err(|_| self.expected("base64"))
     }
 
     fn truth(&mut self) -> Read<bool> {

@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
 use clew_model::{Attribute, Event, Link, Resource, Scope, Value, ValueRef};
-
-use super::base64;
 
 /// Appends a value: `{"stringValue":"x"}`, or `{}` when there is none.
 pub fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
@@ -27,9 +27,7 @@ pub fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
         // The debug form has an exponent where the plain one would write hundreds of zeros.
         ValueRef::Double(number) => print(out, format_args!("{{\"doubleValue\":{number:?}")),
         ValueRef::Bytes(bytes) => {
-            out.extend(b"{\"bytesValue\":\"");
-            base64::encode(out, bytes);
-            out.push(b'"');
+            print(out, format_args!("{{\"bytesValue\":\"{}\"", Base64Display::new(bytes, &STANDARD)));
         }
         ValueRef::Nested(Value::Map(entries)) => {
             out.extend(b"{\"kvlistValue\":{\"values\":");
