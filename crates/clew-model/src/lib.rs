@@ -10,6 +10,7 @@ pub mod span;
 pub mod summary;
 pub mod tenant;
 pub mod value;
+pub mod verdict;
 
 pub use condition::{SpanTest, Test, ValueRef};
 pub use ids::{IdError, SpanId, TraceId};
@@ -18,3 +19,4 @@ pub use span::{Event, Kind, Link, Notes, Resource, Scope, Span, Status, StatusCo
 pub use summary::{RootRef, Summary, summarize};
 pub use tenant::{Tenant, TenantError};
 pub use value::{Attribute, Value};
+pub use verdict::Verdict;

@@ -7,11 +7,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clew-model", &[]),
     ("clew-wire", &["clew-model"]),
     ("clew-analysis", &["clew-model"]),
+    ("clew-rollup", &["clew-model"]),
     ("clew-block", &["clew-model"]),
-    ("clew-store", &["clew-model", "clew-wire", "clew-block"]),
-    ("clew-server", &["clew-model", "clew-wire", "clew-store", "clew-analysis"]),
-    ("clew-sim", &["clew-model", "clew-wire", "clew-block", "clew-store"]),
-    ("clew", &["clew-model", "clew-wire", "clew-analysis", "clew-block", "clew-store", "clew-server", "clew-sim"]),
+    ("clew-store", &["clew-model", "clew-wire", "clew-rollup", "clew-block"]),
+    ("clew-server", &["clew-model", "clew-wire", "clew-store", "clew-analysis", "clew-rollup"]),
+    ("clew-sim", &["clew-model", "clew-wire", "clew-rollup", "clew-block", "clew-store"]),
+    (
+        "clew",
+        &[
+            "clew-model",
+            "clew-wire",
+            "clew-analysis",
+            "clew-rollup",
+            "clew-block",
+            "clew-store",
+            "clew-server",
+            "clew-sim",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
