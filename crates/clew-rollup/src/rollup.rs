@@ -40,15 +40,25 @@ impl Rollup {
 
     /// Adds the figures of another.
     pub fn add(&mut self, other: &Self) {
-        for (unix_minute, theirs) in &other.minutes {
+        self.add_minutes(other, 0..u64::MAX);
+    }
+
+    /// Adds the figures that another has of these minutes.
+    pub fn add_minutes(&mut self, other: &Self, unix_minutes: Range<u64>) {
+        for (unix_minute, theirs) in other.minutes(unix_minutes) {
             for (key, figures) in &theirs.series {
-                self.series_mut(*unix_minute, key).add(figures);
+                self.series_mut(unix_minute, key).add(figures);
             }
             for (key, figures) in &theirs.edges {
-                self.edge_mut(*unix_minute, key).add(figures);
+                self.edge_mut(unix_minute, key).add(figures);
             }
         }
         self.leave_out_zeros(other);
+    }
+
+    /// Forgets the minutes before that one.
+    pub fn forget_before(&mut self, unix_minute: u64) {
+        self.minutes = self.minutes.split_off(&unix_minute);
     }
 
     /// Takes the figures of another back; what is 0 by then is gone.

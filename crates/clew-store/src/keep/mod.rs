@@ -16,6 +16,7 @@
 //! | `retention` | which spans are over |
 //! | `files` | the files of blocks |
 //! | `seal` | from a generation to a block |
+//! | `settle` | the edits of settlements |
 //! | `rewrite` | a block without some of its spans |
 //! | `start` | the blocks as they are found at the start |
 //! | `thread` | the thread that a store runs it on |
@@ -25,12 +26,13 @@ pub mod policy;
 pub mod retention;
 pub(crate) mod rewrite;
 mod seal;
+mod settle;
 pub(crate) mod start;
 pub(crate) mod thread;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clew_block::{Block, BlockName, Cache, WriteError, WriteOptions};
 use clew_model::{Tenant, TraceId};
@@ -43,6 +45,8 @@ pub use self::start::{Found, open};
 use crate::catalog::{BlockEntry, Catalog, CommitError, Deletion, Edit};
 use crate::figures::Histogram;
 use crate::log::recover::{LOG_FOLDER, segment_files};
+use crate::settle::Book;
+use crate::settle::files::SettleFiles;
 use crate::view::{ViewCell, position};
 use crate::{Ports, StoreConfig};
 
@@ -109,7 +113,7 @@ pub struct KeepCounters {
     /// Seals, and how long they took.
     pub seal_seconds: Histogram,
     /// Figures that only grow.
-    pub totals: std::sync::Mutex<KeepTotals>,
+    pub totals: Mutex<KeepTotals>,
 }
 
 impl KeepCounters {
@@ -149,6 +153,9 @@ pub struct Keeper {
     graveyard: Vec<Arc<Block>>,
     /// Names of removed blocks whose files are still to be removed.
     corpses: Vec<BlockName>,
+    settle_files: SettleFiles,
+    /// What is not counted yet.
+    book: Arc<Mutex<Book>>,
 }
 
 impl Keeper {
@@ -160,6 +167,16 @@ impl Keeper {
     /// What parts of blocks it has in memory.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
+    }
+
+    /// What is not counted yet.
+    pub fn book(&self) -> &Arc<Mutex<Book>> {
+        &self.book
+    }
+
+    /// What the judge remembered when it was committed last.
+    pub fn judge_state(&self) -> &[u8] {
+        &self.catalog.state().settled.judge
     }
 
     /// What it counted.

@@ -11,6 +11,7 @@ use super::{KeepCounters, Keeper};
 use crate::catalog::{self, Catalog, Recovered, State};
 use crate::log::recover::segment_files;
 use crate::port::{Disk, Entry};
+use crate::settle::files::{SETTLED_FOLDER, SettleFiles};
 use crate::view::{View, ViewCell};
 use crate::{OpenError, Ports, StoreConfig};
 
@@ -68,7 +69,10 @@ pub fn open(config: &StoreConfig, ports: &Ports) -> Result<Found, OpenError> {
         counters: Arc::new(KeepCounters::default()),
         graveyard: Vec::new(),
         corpses: Vec::new(),
+        settle_files: SettleFiles::new(Arc::clone(&ports.disk), &config.data_dir, config.settle.cache_bytes as u64),
+        book: Arc::default(),
     };
+    keeper.sweep_settled(&mut lost).map_err(OpenError::at(&config.data_dir.join(SETTLED_FOLDER)))?;
     let blocks: Vec<Arc<Block>> = keeper.catalog.state().blocks.values().map(|entry| keeper.block(entry)).collect();
     announce(&blocks, config.cache_bytes as u64);
     let deletions = keeper.catalog.state().deletions.clone().into();

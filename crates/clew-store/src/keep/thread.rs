@@ -11,6 +11,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::{Growth, KeepError, Keeper, SealPolicy};
 use crate::driver::{self, Shared};
+use crate::settle::Settlement;
+use crate::settle::thread::lock;
 use crate::{HealthReason, driver::Message as LogMessage};
 
 /// How often it looks whether a cut is due, when nobody tells it anything.
@@ -32,6 +34,8 @@ pub(crate) enum Message {
     Delete { tenant: Tenant, trace_id: Option<TraceId>, answer: Answer },
     /// Look for what is over now.
     Expire(Answer),
+    /// Commit what was settled.
+    Settle { settlement: Arc<Settlement>, answer: Answer },
     /// End.
     Stop,
 }
@@ -45,7 +49,7 @@ impl KeepHealth {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, reason: Option<HealthReason>) {
+    pub(crate) fn set(&self, reason: Option<HealthReason>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 }
@@ -112,7 +116,11 @@ impl Runner {
             answer(Err(KeepError::Stopping));
         }
         while let Ok(message) = self.messages.try_recv() {
-            if let Message::Seal(answer) | Message::Expire(answer) | Message::Delete { answer, .. } = message {
+            if let Message::Seal(answer)
+            | Message::Expire(answer)
+            | Message::Delete { answer, .. }
+            | Message::Settle { answer, .. } = message
+            {
                 answer(Err(KeepError::Stopping));
             }
         }
@@ -130,6 +138,10 @@ impl Runner {
                 answer(through.and_then(|through| self.keeper.delete(tenant, trace_id, through)));
             }
             Message::Expire(answer) => answer(self.look_over()),
+            Message::Settle { settlement, answer } => {
+                let book = Arc::clone(self.keeper.book());
+                answer(self.keeper.settle(&settlement, &mut lock(&book)));
+            }
         }
     }
 

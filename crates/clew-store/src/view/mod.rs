@@ -29,6 +29,7 @@ use clew_model::{Tenant, TraceId};
 
 use crate::catalog::Deletion;
 use crate::log::Damage;
+use crate::settle::Settled;
 use crate::{Generation, Live};
 
 /// All that there is, at one moment.
@@ -44,6 +45,8 @@ pub struct View {
     pub damage: Arc<[Damage]>,
     /// What a damaged catalog lost, in sentences.
     pub lost: Arc<[String]>,
+    /// What was settled.
+    pub settled: Settled,
 }
 
 /// Where the current view is found.
