@@ -24,13 +24,16 @@ use crate::problem::Problem;
 use crate::{ask, delete, demo, hosts, receive, ui};
 
 /// Paths that a lost sender or reader may have meant.
-const KNOWN_PATHS: [&str; 24] = [
+const KNOWN_PATHS: [&str; 27] = [
     "/v1/traces",
     "/v1/metrics",
     "/v1/logs",
     "/v1development/profiles",
     "/v1/traces/search",
     "/v1/traces/heatmap",
+    "/v1/metrics/red",
+    "/v1/dependencies",
+    "/v1/live",
     "/v1/tenants",
     "/v1/attributes",
     "/v1/attributes/values",
@@ -59,6 +62,9 @@ Search   GET  /v1/traces/search?service=  also operation=, status=error, minDura
 Picture  GET  /v1/traces/heatmap          all matches of a search, counted over time and duration
 Explain  GET  /v1/traces/{id}             one trace and its critical path
 Find     GET  /v1/traces/{id}/find?text=  which of its spans have a text in them
+Figures  GET  /v1/metrics/red           rates, errors and durations: service=, groupBy=, step=
+Graph    GET  /v1/dependencies          who calls whom, and how well that goes
+Live     GET  /v1/live                  traces as they are settled, as server-sent events
 View     POST /v1/explain                 the traces of a file (OTLP, Jaeger, Zipkin), explained and not kept
 Export   GET  /v1/export?since=1d         whole traces as OTLP, oldest first; the filters of a search
 Delete   DELETE /v1/traces/{id}           and /v1/tenants/{tenant}?confirm={tenant}
@@ -67,7 +73,7 @@ Names    GET  /v1/services                /v1/services/{service}/operations, /v1
 State    GET  /v1/health  /v1/ready  /metrics  /v1/figures
 API      GET  /v1/openapi.json
 
-On the command line: clew search, clew trace ID, clew export, clew import, clew demo, clew --help.
+On the command line: clew search, clew trace ID, clew tail, clew export, clew import, clew demo, clew --help.
 ";
 
 /// Everything that clew answers over HTTP, one per server.

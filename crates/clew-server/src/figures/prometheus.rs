@@ -84,6 +84,7 @@ fn requests(page: &mut Page, app: &App) {
     page.counter("clew_trace_cache_misses_total", "Traces that were read and explained.").value(traces.misses);
     page.gauge("clew_trace_cache_bytes", "Memory of explained traces.").value(traces.bytes);
     page.gauge("clew_trace_cache_limit_bytes", "Bound of clew_trace_cache_bytes.").value(traces.limit_bytes);
+    page.gauge("clew_live_streams", "Open streams of settled traces.").value(app.live.stream_count());
 }
 
 fn store(page: &mut Page, store: &StoreFigures) {

@@ -20,6 +20,7 @@ mod hostile;
 mod limits;
 mod refusals;
 mod server;
+mod settled;
 mod signals;
 mod tenants;
 mod wire;

@@ -47,10 +47,12 @@ impl Keeper {
     /// Shows readers what is counted now.
     pub fn show_settled(&self, book: &Book, watermark_unix_nanos: u64) {
         let entries = self.catalog.state().settled.files.clone().into();
+        let next_sequence = self.catalog.state().settled.next_sequence;
         let uncounted = Arc::new(book.snapshot());
         let through_unix_nanos = book.seen_before();
         self.view.change(|view| {
             view.settled.entries = entries;
+            view.settled.next_sequence = next_sequence;
             view.settled.uncounted = uncounted;
             view.settled.through_unix_nanos = through_unix_nanos;
             view.settled.watermark_unix_nanos = watermark_unix_nanos.max(view.settled.watermark_unix_nanos);

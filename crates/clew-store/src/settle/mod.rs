@@ -48,5 +48,5 @@ pub use intake::Intake;
 pub use judge::{Judge, KeepAll, Percentage, Recent, Whole};
 pub use pass::{Settlement, Settler};
 pub use record::{Record, SettledTenant};
-pub use settled::{FeedAnswer, FiguresAnswer, Settled, TraceState};
+pub use settled::{FeedAnswer, FiguresAnswer, Settled};
 pub use thread::look;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use clew_model::identity::distinct;
-use clew_model::scan::{Expired, Incomplete, ScanError, SpanSource as _, TimeRange};
+use clew_model::scan::{Expired, Incomplete, ScanError, SpanSource as _, TimeRange, TraceState};
 use clew_model::{Span, Tenant, TraceId, Verdict};
 use clew_rollup::Rollup;
 use foldhash::fast::RandomState;
@@ -13,11 +13,15 @@ use super::book::Due;
 use super::files::{SettleFiles, SettleReadError};
 use super::pass::count;
 use super::record::{Record, Records};
+use crate::Generation;
 use crate::catalog::{Deletion, SettleEntry};
 use crate::view::View;
 
 /// Traces whose spans are read together.
 const READ_TRACES: usize = 1024;
+
+/// After so many records a feed begins no other file: whoever wants few of them comes back.
+const FEED_RECORDS: u64 = 64 * 1024;
 
 const MINUTE_NANOS: u64 = 60_000_000_000;
 
@@ -34,6 +38,8 @@ pub struct Settled {
     pub(crate) through_unix_nanos: u64,
     /// All that was received before is counted.
     pub(crate) watermark_unix_nanos: u64,
+    /// The number of the next record that will be settled.
+    pub(crate) next_sequence: u64,
     /// Verdicts of settled traces that are not what every trace has, newest last.
     pub(crate) special: Vec<Arc<Special>>,
 }
@@ -44,17 +50,6 @@ pub struct Special {
     pub(crate) through_unix_nanos: u64,
     verdicts: Vec<Verdict>,
     tenants: BTreeMap<Tenant, HashMap<TraceId, (u16, u64), RandomState>>,
-}
-
-/// How far a trace has come.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct TraceState {
-    /// Whether all its spans are counted, so that its verdict stands.
-    pub is_settled: bool,
-    /// What was decided; `None` until it was settled once.
-    pub verdict: Option<Verdict>,
-    /// Spans that came after it was settled first, as far as that is still known.
-    pub late_span_count: u64,
 }
 
 /// Figures of a tenant.
@@ -108,6 +103,11 @@ impl Settled {
         found.map_or(self.through_unix_nanos, |at| due[at].1.min(self.through_unix_nanos))
     }
 
+    /// Whether a trace has spans that are known not to be counted.
+    fn is_pending(&self, tenant: &Tenant, id: TraceId) -> bool {
+        self.uncounted.get(tenant).is_some_and(|due| due.binary_search_by_key(&id, |(id, _)| *id).is_ok())
+    }
+
     /// Nothing was complete, and all that was received before that instant is counted.
     pub(crate) fn pass_watermark(&mut self, watermark_unix_nanos: u64) {
         self.watermark_unix_nanos = self.watermark_unix_nanos.max(watermark_unix_nanos);
@@ -120,22 +120,40 @@ impl Settled {
 
     /// The number of the next record that will be settled.
     pub fn next_sequence(&self) -> u64 {
-        self.entries.last().map_or(0, |entry| entry.first_sequence + entry.record_count)
+        self.next_sequence
     }
 }
 
 impl View {
     /// How far a trace has come, of which these are all spans.
-    pub fn trace_state(&self, tenant: &Tenant, spans: &[Span]) -> TraceState {
+    pub(crate) fn state_by_spans(&self, tenant: &Tenant, spans: &[Span]) -> TraceState {
         let Some(first) = spans.first() else { return TraceState::default() };
         let from = self.settled.first_uncounted(tenant, first.trace_id);
         let is_counted = |span: &Span| span.received_unix_nanos < from;
         if !spans.iter().any(is_counted) {
             return TraceState::default();
         }
-        let late_span_count = self.special(tenant, first.trace_id).map(|(_, late)| late).sum();
-        let verdict = self.prior_verdict(tenant, first.trace_id).unwrap_or_else(Verdict::keep_all);
-        TraceState { is_settled: spans.iter().all(is_counted), verdict: Some(verdict), late_span_count }
+        self.state(tenant, first.trace_id, spans.iter().all(is_counted))
+    }
+
+    /// How far a trace has come that is there, by what is known without its spans.
+    pub(crate) fn state_by_id(&self, tenant: &Tenant, id: TraceId) -> TraceState {
+        let through = self.settled.through_unix_nanos;
+        let grows = |generation: &Arc<Generation>| {
+            generation.live.last_received(tenant, id).is_some_and(|received| received >= through)
+        };
+        let is_settled = !self.settled.is_pending(tenant, id) && !self.generations.iter().any(grows);
+        if is_settled || self.special(tenant, id).next().is_some() {
+            return self.state(tenant, id, is_settled);
+        }
+        TraceState::default()
+    }
+
+    /// The state of a trace that was settled at least once.
+    fn state(&self, tenant: &Tenant, id: TraceId, is_settled: bool) -> TraceState {
+        let late_span_count = self.special(tenant, id).map(|(_, late)| late).sum();
+        let verdict = self.prior_verdict(tenant, id).unwrap_or_else(Verdict::keep_all);
+        TraceState { is_settled, verdict: Some(verdict), late_span_count }
     }
 
     /// What was decided about a trace when it was settled last; `None` when that is not known, as of a trace that was never
@@ -215,7 +233,8 @@ impl View {
         Ok(())
     }
 
-    /// Records from a number on, at most so many of those that `wants` takes.
+    /// Records from a number on, at most so many of those that `wants` takes; without those of traces that were deleted since.
+    /// There may be more, whatever their number, as long as [`FeedAnswer::next`] is not [`Settled::next_sequence`].
     pub fn feed(
         &self,
         from: u64,
@@ -225,8 +244,11 @@ impl View {
         let mut answer = FeedAnswer { next: from, ..FeedAnswer::default() };
         for entry in self.settled.entries.iter() {
             let end = entry.first_sequence + entry.record_count;
-            if end <= from || answer.records.len() >= most {
+            if end <= from {
                 continue;
+            }
+            if answer.records.len() >= most || answer.next - from > FEED_RECORDS {
+                break;
             }
             answer.lost_count += entry.first_sequence.saturating_sub(answer.next);
             answer.next = answer.next.max(entry.first_sequence);
@@ -245,12 +267,21 @@ impl View {
                 answer.next = number + 1;
                 let keep_all = Verdict::keep_all();
                 let verdict = verdicts.get(usize::from(record.verdict)).unwrap_or(&keep_all);
-                if wants(&tenant, &record, verdict) {
+                if wants(&tenant, &record, verdict) && !self.is_deleted(&tenant, &record) {
                     answer.records.push((number, tenant, record, verdict.clone()));
                 }
             }
         }
         Ok(answer)
+    }
+
+    /// Whether the trace of a record was deleted after all of it had come.
+    fn is_deleted(&self, tenant: &Tenant, record: &Record) -> bool {
+        self.deletions.iter().any(|deletion| {
+            deletion.tenant == *tenant
+                && deletion.trace_id.is_none_or(|id| id == record.summary.trace_id)
+                && record.last_received_unix_nanos <= deletion.at_unix_nanos
+        })
     }
 }
 
