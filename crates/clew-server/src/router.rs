@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use clew_store::HealthReason;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt as _;
@@ -18,7 +18,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::figures::{self, Misdirected};
+use crate::figures::{self, Format, Misdirected};
 use crate::hints::{self, Astray, Example, Hint};
 use crate::problem::Problem;
 use crate::{ask, delete, demo, hosts, receive, ui};
@@ -127,6 +127,7 @@ impl Doorway {
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
+        .layer(axum::middleware::from_fn(ask::compress::compressed))
         .route("/v1/health", get(health))
         .route("/v1/ready", get(ready))
         .merge(figures::routes())
@@ -181,8 +182,15 @@ async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
     Ok(Json(Health::of(reasons)))
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, figures::CONTENT_TYPE)], figures::render(&app))
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let served = Format::ALL.map(|format| (format.media_type(), format));
+    let format = ask::accept::choose(&headers, &served).unwrap_or_default();
+    // It lists a folder, and may have many series.
+    let page = tokio::task::spawn_blocking(move || figures::render(&app, format)).await;
+    let failed =
+        |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written; see the server's log");
+    let headers = [(CONTENT_TYPE, format.content_type()), (VARY, "accept")];
+    Ok((headers, page.map_err(failed)?).into_response())
 }
 
 async fn unknown_path(State(app): State<Arc<App>>, request: Request) -> Problem {

@@ -29,7 +29,7 @@
 
 pub(crate) mod accept;
 mod attributes;
-mod compress;
+pub(crate) mod compress;
 mod cursor;
 mod dependencies;
 pub(crate) mod error;

@@ -146,12 +146,15 @@ mod others {
     )]
     fn ready() {}
 
-    /// clew's own figures, as Prometheus reads them.
+    /// clew's own figures, and those of settled spans and calls, as Prometheus reads them.
     #[utoipa::path(
         get,
         path = "/metrics",
         tag = "operate",
-        responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"))
+        responses((status = 200, description = "By `Accept`; OpenMetrics has exemplars", content(
+            (String = "text/plain"),
+            (String = "application/openmetrics-text"),
+        )))
     )]
     fn metrics() {}
 }

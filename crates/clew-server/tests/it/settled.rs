@@ -218,3 +218,86 @@ async fn streams_are_bounded_and_end_with_the_server() {
     shop.settle_after(31).await;
     assert_eq!(next.events(1).await.len(), 1);
 }
+
+/// A page of figures; what was accepted is in its content type.
+async fn page(shop: &Shop, accept: &str) -> (String, String) {
+    let router = clew_server::router(Arc::clone(&shop.app));
+    let request = http::Request::get("/metrics").header("accept", accept).body(axum::body::Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    let media_type = response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (media_type, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn span_metrics_have_the_names_of_opentelemetrys_connectors() {
+    let shop = shop();
+    let (media_type, before) = page(&shop, "text/plain").await;
+    assert!(media_type.starts_with("text/plain; version=0.0.4"));
+    assert!(!before.contains("service_name="), "nothing is settled: {before}");
+    shop.settle_after(31).await;
+    let text = page(&shop, "*/*").await.1;
+    let labels = r#"service_name="checkout",span_name="place order",span_kind="SPAN_KIND_SERVER",status_code="STATUS_CODE_ERROR""#;
+    for line in [
+        format!("traces_span_metrics_calls_total{{{labels}}} 1"),
+        format!("traces_span_metrics_duration_milliseconds_bucket{{{labels},le=\"50\"}} 0"),
+        format!("traces_span_metrics_duration_milliseconds_bucket{{{labels},le=\"100\"}} 1"),
+        format!("traces_span_metrics_duration_milliseconds_bucket{{{labels},le=\"+Inf\"}} 1"),
+        format!("traces_span_metrics_duration_milliseconds_sum{{{labels}}} 60"),
+        format!("traces_span_metrics_duration_milliseconds_count{{{labels}}} 1"),
+        r#"traces_service_graph_request_total{client="frontend",server="checkout",connection_type=""} 1"#.to_owned(),
+        r#"traces_service_graph_request_failed_total{client="frontend",server="checkout",connection_type=""} 1"#.to_owned(),
+        r#"traces_service_graph_request_server_seconds_sum{client="frontend",server="checkout",connection_type=""} 0.06"#
+            .to_owned(),
+        r#"clew_traces_judged_total{rule="all",verdict="keep"} 1"#.to_owned(),
+        "clew_traces_settled_total 1".to_owned(),
+        "clew_settle_delay_seconds_count 1".to_owned(),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    let (media_type, open) = page(&shop, accept).await;
+    assert_eq!(media_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(open.ends_with("# EOF\n") && open.contains("# TYPE traces_span_metrics_calls counter\n"), "{open}");
+    let exemplar = format!(
+        "traces_span_metrics_duration_milliseconds_bucket{{{labels},le=\"100\"}} 1 # \
+         {{trace_id=\"{ID}\",span_id=\"0000000000000002\"}} 60 1700000000.010000000"
+    );
+    assert!(open.lines().any(|found| found == exemplar), "{exemplar} is not in\n{open}");
+
+    // A second tenant makes them be told apart.
+    let mut others = checkout();
+    others[0].duration_nanos += 1;
+    shop.send("acme", &others);
+    shop.settle_after(31).await;
+    let text = page(&shop, "*/*").await.1;
+    for tenant in ["acme", "default"] {
+        let line = format!("traces_span_metrics_calls_total{{tenant=\"{tenant}\",{labels}}} 1");
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn figures_say_how_far_settling_has_come() {
+    let shop = shop();
+    let figures = async || -> Value {
+        let router = clew_server::router(Arc::clone(&shop.app));
+        let request = http::Request::get("/v1/figures").body(axum::body::Body::empty()).unwrap();
+        let body = router.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice::<Value>(&body).unwrap()["settle"].take()
+    };
+    shop.settle_after(1).await;
+    let waiting = figures().await;
+    assert_eq!((&waiting["pendingTraces"], &waiting["traces"]), (&json!(1), &json!(0)), "{waiting}");
+    assert_eq!(waiting["sealLagSeconds"], json!(1.0));
+    shop.settle_after(34).await;
+    let settled = figures().await;
+    assert_eq!((&settled["pendingTraces"], &settled["traces"]), (&json!(0), &json!(1)), "{settled}");
+    assert_eq!(settled["rules"], json!([{"rule": "all", "kept": 1, "dropped": 0}]));
+    assert_eq!((&settled["delay"]["count"], &settled["delay"]["meanNanos"]), (&json!(1), &json!(5_000_000_000_u64)));
+    let late = span(ID.parse().unwrap(), 3, 2, "payment", "charge", (20, 30));
+    shop.send("default", std::slice::from_ref(&late));
+    shop.settle_after(31).await;
+    let settled = figures().await;
+    assert_eq!((&settled["lateTraces"], &settled["lateSpans"], &settled["traces"]), (&json!(1), &json!(1), &json!(2)));
+}

@@ -114,6 +114,9 @@ pub struct KeepCounters {
     pub seal_seconds: Histogram,
     /// Figures that only grow.
     pub totals: Mutex<KeepTotals>,
+    /// Of the last block that was sealed, the keys of spans' attributes with most distinct values, and how many of these 32 Ki
+    /// spans had at most.
+    pub various_keys: Mutex<Vec<(String, u64)>>,
 }
 
 impl KeepCounters {

@@ -243,6 +243,10 @@ settings! {
     /// Memory for figures that were read, for the next question about them.
     "figures.cache_bytes" figures_cache_bytes: ByteCount = "32MiB" in MIB..=64 * GIB;
 
+    /// Most series of spans, and most edges, that `/metrics` has since the start; those that come later are counted together as
+    /// `(other)`. Each takes about 1 KiB of memory, and of spans 3 KiB of the page.
+    "metrics.series" metric_series: u64 = "10000" in 0..=1_000_000;
+
     /// Share of failed requests, in percent, above which a service is degraded in `/v1/dependencies`.
     "health.degraded_errors" health_degraded_errors: Percent = "1";
 
