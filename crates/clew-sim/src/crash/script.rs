@@ -32,8 +32,12 @@ pub enum Step {
     Purge,
     /// Remove the files of removed blocks that nobody reads.
     Bury,
+    /// Settle what is complete.
+    Settle,
     /// So many nanoseconds pass.
     Advance(u64),
+    /// The wall clock is set back so many nanoseconds.
+    SetBack(u64),
     /// A reader takes the view, in place of the last reader.
     Hold,
     /// The reader is done.
@@ -77,6 +81,8 @@ const ATTRIBUTES_MAX: usize = 2;
 /// Spans of a trace at most: parts of a trace are more telling than a long one.
 const TRACE_SPANS_MAX: usize = 12;
 
+const SECOND_NANOS: u64 = 1_000_000_000;
+
 const MINUTE_NANOS: u64 = 60_000_000_000;
 
 /// Deletions are old enough after it for blocks to be written anew.
@@ -118,8 +124,13 @@ impl Script {
         let mut now = EPOCH_UNIX_NANOS;
         for _ in 0..random.between(16, 36) {
             match random.below(100) {
-                0..40 => script.group(&mut random, &mut workload, &mut senders, now),
-                40..48 => script.steps.push(Step::Cut),
+                0..36 => script.group(&mut random, &mut workload, &mut senders, now),
+                36..44 => {
+                    let nanos = SECOND_NANOS * *random.pick(&[0, 1, 31, 31, 301]);
+                    now += nanos;
+                    script.steps.extend([Step::Advance(nanos), Step::Settle]);
+                }
+                44..48 => script.steps.push(Step::Cut),
                 48..62 => script.steps.extend([Step::Cut, Step::Seal]),
                 62..66 => script.steps.push(Step::Seal),
                 66..74 => script.delete(&mut random),
@@ -129,7 +140,11 @@ impl Script {
                     script.steps.extend([Step::Advance(PURGE_NANOS), Step::Purge]);
                 }
                 83..86 => script.steps.push(Step::Bury),
-                86..93 => {
+                86..88 => {
+                    now -= MINUTE_NANOS / 2;
+                    script.steps.push(Step::SetBack(MINUTE_NANOS / 2));
+                }
+                88..93 => {
                     let nanos = MINUTE_NANOS * *random.pick(&[1, 35, 70, 150]);
                     now += nanos;
                     script.steps.push(Step::Advance(nanos));

@@ -37,6 +37,8 @@ pub(crate) struct Seen {
     full: usize,
     resumed: usize,
     poisoned: usize,
+    settled: u64,
+    late: u64,
 }
 
 /// One seed: all that happens is decided by it.
@@ -194,6 +196,9 @@ impl Run<'_> {
         self.seen.deletions += view.deletions.len();
         self.seen.rewritten += kept.rewritten_blocks;
         self.seen.expired += kept.expired_blocks;
+        let (settled, late) = life.ledger().settled_traces();
+        self.seen.settled += settled;
+        self.seen.late += late;
     }
 }
 
@@ -228,14 +233,15 @@ fn every_invariant_holds_for_every_seed() {
     assert!(failing.is_empty(), "failing seeds: {failing:?}");
     if seeds >= 300 {
         let Seen { crashes, second_crashes, failed_starts, torn, blocks, deletions, .. } = seen;
-        let Seen { rewritten, expired, full, resumed, poisoned, .. } = seen;
+        let Seen { rewritten, expired, full, resumed, poisoned, settled, late, .. } = seen;
         let counts = [crashes, second_crashes, failed_starts, torn, blocks, deletions, full, resumed, poisoned];
-        assert!(counts.iter().all(|count| *count > 20) && rewritten > 20 && expired > 20, "{seen:?}");
+        assert!(counts.iter().all(|count| *count > 20), "{seen:?}");
+        assert!([rewritten, expired, settled, late].iter().all(|count| *count > 20), "{seen:?}");
     }
 }
 
-/// Short lives with blocks, rewrites, expiries and deletions.
-const THOROUGH: [u64; 2] = [16, 45];
+/// Short lives with blocks, settlements, rewrites, expiries and deletions.
+const THOROUGH: [u64; 2] = [54, 45];
 
 #[test]
 fn every_invariant_holds_after_a_crash_at_every_effect() {
@@ -243,7 +249,7 @@ fn every_invariant_holds_after_a_crash_at_every_effect() {
     let mut seen = Seen::default();
     live(THOROUGH[0], every, None, &mut seen).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{seen:?}");
-    assert!(seen.crashes > 500 && seen.rewritten > 0 && seen.deletions > 0, "{seen:?}");
+    assert!(seen.crashes > 500 && seen.rewritten > 0 && seen.deletions > 0 && seen.settled > 5, "{seen:?}");
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl Keeper {
     }
 
     /// Makes the file of a settlement; `None` when it counts nothing.
-    fn make(&self, settlement: &Settlement) -> Result<Option<(SettleEntry, Option<Special>)>, KeepError> {
+    fn make(&mut self, settlement: &Settlement) -> Result<Option<(SettleEntry, Option<Special>)>, KeepError> {
         let through_unix_nanos = settlement.through_unix_nanos;
         // All of a tenant that was deleted meanwhile is not counted anew.
         let is_deleted = |tenant: &Tenant| {
@@ -120,8 +120,8 @@ impl Keeper {
         let rollups: Rollups = kept().map(|settled| (settled.tenant.clone(), settled.rollup.clone())).collect();
         let settlements = vec![SettledRecords { through_unix_nanos, tenants }];
         let records = Records { verdicts: settlement.verdicts.clone(), settlements };
-        let state = &self.catalog.state().settled;
-        let (number, first_sequence) = (state.next_file, state.next_sequence);
+        // One that may count after a restart is not to be written over, so a number is used once.
+        let (number, first_sequence) = (self.catalog.next_settlement(), self.catalog.state().settled.next_sequence);
         let bytes = self.settle_files.make(number, &records, &rollups).inspect_err(|_| {
             self.count(|totals| totals.write_errors += 1);
             let _ = self.settle_files.remove(number);
