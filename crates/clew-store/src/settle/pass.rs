@@ -118,7 +118,11 @@ impl Settler {
     ) -> Result<(), ScanError> {
         let tenant = into.tenant.clone();
         let ids: Vec<TraceId> = due.iter().map(|(id, _)| *id).collect();
-        let mut spans = view.rows(&tenant, &ids, expired)?.spans.into_iter().peekable();
+        let read = match self.judge.wants_whole() {
+            true => view.rows(&tenant, &ids, expired)?,
+            false => view.figured(&tenant, &ids, expired)?,
+        };
+        let mut spans = read.spans.into_iter().peekable();
         for (id, first_uncounted) in due {
             let mut trace = Vec::new();
             while let Some(span) = spans.next_if(|span| span.trace_id == *id) {

@@ -199,7 +199,7 @@ impl View {
         let mut ids: Vec<TraceId> = ids.into_iter().collect();
         ids.sort_unstable();
         for chunk in ids.chunks(READ_TRACES) {
-            let read = self.rows(tenant, chunk, expired)?;
+            let read = self.figured(tenant, chunk, expired)?;
             answer.incomplete = answer.incomplete.take().or(read.incomplete);
             let mut spans = read.spans.into_iter().peekable();
             while let Some(first) = spans.next() {

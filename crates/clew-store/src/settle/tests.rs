@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clew_model::identity::distinct;
 use clew_model::scan::{SpanSource as _, TimeRange};
-use clew_model::{Kind, Span, SpanId, StatusCode, Tenant, TraceId, Verdict};
+use clew_model::{Attribute, Kind, Span, SpanId, StatusCode, Tenant, TraceId, Value, Verdict};
 use clew_rollup::Rollup;
 use proptest::prelude::*;
 
@@ -316,6 +316,15 @@ fn shape(number: u8) -> Vec<Span> {
         span.start_unix_nanos += index as u64 * 25 * SECOND;
         if index % 5 == 4 {
             span.status.code = StatusCode::Error;
+        }
+    }
+    // What figures of calls are taken from, in columns of a block and beside them, among what they are not.
+    for (index, key) in
+        ["db.system", "peer.service", "http.route", "rpc.service", "error", "junk"].into_iter().enumerate()
+    {
+        for span in trace.iter_mut().skip(index).step_by(4) {
+            let value = if key == "error" { "TRUE" } else { "some" };
+            span.attributes.push(Attribute { key: key.to_owned(), value: Value::String(value.to_owned()) });
         }
     }
     trace[7].span_id = trace[6].span_id;

@@ -191,6 +191,12 @@ impl SpanSource for View {
         Ok(answer)
     }
 
+    fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        let mut answer = self.together(tenant).figured(tenant, ids, expired)?;
+        answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
+        Ok(answer)
+    }
+
     fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {
         let mut answer = self.together(request.tenant).matched(request, expired)?;
         answer.incomplete = answer.incomplete.or_else(|| self.incomplete(request.tenant));
