@@ -73,6 +73,31 @@ fn steps_inside_a_service_are_skipped_on_both_sides() {
 }
 
 #[test]
+fn a_step_above_the_server_is_not_another_callee() {
+    let spans = [span("web", Internal, 1, 0), span("api", Internal, 2, 1), span("api", Server, 3, 2).failed()];
+    assert_eq!(edges(&spans), ["web -> api other failed 1"]);
+}
+
+#[test]
+fn a_step_of_a_client_that_called_elsewhere_is_not_the_caller() {
+    let spans = [span("web", Client, 1, 0).failed(), span("web", Internal, 2, 1), span("api", Server, 3, 2)];
+    assert_eq!(edges(&spans), ["web -> api other failed 1"]);
+}
+
+#[test]
+fn of_spans_with_one_id_the_parent_is_the_one_of_the_same_service() {
+    // Zipkin's halves, below which each service goes on.
+    let halves = [span("web", Client, 2, 0), span("api", Server, 2, 0).failed()];
+    let [client, server] = halves;
+    let call = span("api", Client, 3, 2);
+    let spans = [client.clone(), server.clone(), call, span("db", Server, 4, 3)];
+    assert_eq!(edges(&spans), ["api -> db other", "web -> api other failed 1"]);
+    // Of another service, it is the callee's half.
+    let spans = [client, server, span("db", Server, 4, 2)];
+    assert_eq!(edges(&spans), ["api -> db other failed 1", "web -> api other failed 1"]);
+}
+
+#[test]
 fn a_parent_of_any_role_in_another_service_calls() {
     assert_eq!(edges(&[span("web", Internal, 1, 0), span("api", Server, 2, 1)]), ["web -> api other"]);
     assert_eq!(edges(&[span("web", Server, 1, 0), span("api", Server, 2, 1)]), ["web -> api other"]);

@@ -135,3 +135,10 @@ fn the_request_that_carries_a_message_is_not_counted_beside_it() {
     assert_eq!(edges(&[producer(), request.clone()]), ["shop -> orders messaging"]);
     assert_eq!(edges(&[producer(), request, consumer(5, 1)]), ["shop -> mail messaging"]);
 }
+
+#[test]
+fn a_link_to_a_step_below_a_call_does_not_answer_that() {
+    let query = span("shop", Client, 1, 0).with("db.system", "redis");
+    let spans = [query, span("shop", Internal, 2, 1), span("mail", Consumer, 5, 0).linked(TRACE, 2)];
+    assert_eq!(edges(&spans), ["shop -> mail link", "shop -> redis database"]);
+}

@@ -58,7 +58,7 @@ fn any_trace() -> impl Strategy<Value = Vec<Span>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
     fn figures_are_those_of_a_naive_count(spans in any_trace()) {

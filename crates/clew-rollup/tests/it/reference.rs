@@ -192,7 +192,8 @@ impl Trace<'_> {
 
     fn is_answered(&self, index: usize, pairs: &[(usize, usize, bool)]) -> bool {
         // Whoever is reached from an answered call over calls that each carries the one above.
-        let mut answered: Vec<usize> = pairs.iter().map(|pair| pair.0).collect();
+        let callers = pairs.iter().map(|pair| pair.0);
+        let mut answered: Vec<usize> = callers.filter(|caller| self.role(*caller).is_caller()).collect();
         let mut at = 0;
         while let Some(inner) = answered.get(at).copied() {
             at += 1;
