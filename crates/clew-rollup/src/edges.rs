@@ -23,7 +23,8 @@ pub(crate) struct Edge<'a> {
 pub(crate) fn of<'a>(spans: &'a [Span], services: &'a Services<'a>, statuses: &'a [StatusCode]) -> Vec<Edge<'a>> {
     let lineage = Lineage::of(spans, services);
     let is_answered = vec![false; spans.len()];
-    let mut calls = Calls { lineage, services, statuses, is_answered, edges: Vec::new(), by_id: None };
+    let mut calls =
+        Calls { lineage, services, statuses, is_answered, edges: Vec::with_capacity(spans.len() / 2), by_id: None };
     let entries = calls.pair_callees();
     calls.pair_entries(entries);
     calls.answer_outer_callers();

@@ -9,6 +9,9 @@ use foldhash::fast::RandomState;
 
 use crate::peer::Peer;
 
+/// Services of a trace for which there is room at once.
+const SERVICES: usize = 14;
+
 /// The services of a trace, as numbers.
 pub(crate) struct Services<'a> {
     of_span: Vec<u32>,
@@ -43,7 +46,7 @@ impl<'a> Services<'a> {
             of_span: Vec::with_capacity(spans.len()),
             names: Vec::new(),
             ranks: Vec::new(),
-            numbers: HashMap::default(),
+            numbers: HashMap::with_capacity_and_hasher(SERVICES, RandomState::default()),
         };
         // Spans that come together mostly share their resource, whose attributes then need not be searched again.
         let mut last: Option<(&'a Arc<Resource>, u32)> = None;

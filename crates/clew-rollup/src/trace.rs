@@ -46,9 +46,10 @@ fn count_series(
         (SeriesKey { service, operation: operation.into(), kind, status }, figures)
     };
     for minute in keyed.chunk_by(|left, right| left.0.0 == right.0.0) {
-        // Made from what is sorted, a map compares no names but neighbours'.
-        let series = minute.chunk_by(|left, right| left.0 == right.0).map(count).collect();
-        minutes.entry(minute[0].0.0).or_default().series = series;
+        // Made from what is sorted, a map compares no names but neighbours', and takes the room of the list.
+        let mut series = Vec::with_capacity(minute.len());
+        series.extend(minute.chunk_by(|left, right| left.0 == right.0).map(count));
+        minutes.entry(minute[0].0.0).or_default().series = series.into_iter().collect();
     }
 }
 
