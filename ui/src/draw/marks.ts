@@ -16,8 +16,8 @@ export interface Marks extends Indent, Pick<Folding, 'collapsed' | 'openGroups'>
   nameHeight: number;
 }
 
-/** Where the line of a level stands in its step. */
-const GUIDE_PIXELS = 10;
+/** Where the line of the first level stands, and the narrowest step that has room for lines. */
+const [GUIDE_PIXELS, GUIDED_STEP_PIXELS] = [10, 7];
 /** Where the chevron's middle is, beside the indent, and the swatch. */
 const [CHEVRON_PIXELS, SWATCH_PIXELS] = [9.5, 18];
 const [SWATCH_WIDTH, SWATCH_HEIGHT, SWATCH_TOP] = [4, 12, 5];
@@ -33,11 +33,11 @@ export function inView({ height }: Surface, { rows, top, rowHeight }: Pick<Marks
 export function drawMarks(surface: Surface, marks: Marks): void {
   const { context } = surface;
   const { model, rows, step, palette } = marks;
-  const placed = inView(surface, marks).map(({ row, y }) => ({ code: rows.codes[row]!, y, left: indentPixels(marks, rows.levels[row]!) }));
+  const placed = inView(surface, marks).map(({ row, y }) => ({ code: rows.codes[row]!, y, left: Math.round(indentPixels(marks, rows.levels[row]!)) }));
   // One pass for each kind: a canvas is quick as long as its colour stays.
   context.fillStyle = palette.line;
   for (const { y, left } of placed) {
-    for (let x = GUIDE_PIXELS; x < left; x += step) context.fillRect(Math.round(x), y, 1, marks.nameHeight);
+    for (let x = GUIDE_PIXELS; step >= GUIDED_STEP_PIXELS && x < left; x += step) context.fillRect(Math.round(x), y, 1, marks.nameHeight);
   }
   for (const { code, y, left } of placed) drawSwatch(context, marks, shownSpan(model, code), left + SWATCH_PIXELS, y + SWATCH_TOP);
   context.strokeStyle = palette.muted;

@@ -57,7 +57,7 @@ function drawBadges(surface: Surface, names: Names, baseline: number): Map<numbe
     const width = letters.widthOf(context, badge.words) + 2 * BADGE_PIXELS;
     context.fillStyle = badge.warns ? palette.text : palette.muted;
     context.fillText(badge.words, left + BADGE_PIXELS, y + baseline);
-    (badge.warns ? warnings : frames).roundRect(left + 0.5, y + 4.5, Math.round(width) - 1, 14, 2.5);
+    (badge.warns ? warnings : frames).roundRect(Math.round(left) + 0.5, y + 4.5, Math.round(width) - 1, 14, 2.5);
     lefts.set(row, left + width + GAP_PIXELS);
   }
   context.lineWidth = 1;
