@@ -143,8 +143,9 @@ impl Store {
         let failed = |error| OpenError::Thread(format!("a thread of the store could not be started: {error}"));
         let (messages, log_thread) =
             driver::start(&driver, Arc::clone(&shared), machine, writer, growing, Arc::clone(&lock)).map_err(failed)?;
+        let own = (shared.keeper.clone(), told);
         let keep_thread =
-            keep::thread::start(keeper, Arc::clone(&shared), told, messages.clone(), lock).map_err(failed)?;
+            keep::thread::start(keeper, Arc::clone(&shared), own, messages.clone(), lock).map_err(failed)?;
         let threads = Mutex::new(Some((log_thread, keep_thread)));
         let closed = OnceLock::new();
         let replay = Replay { recovered, nanos: replay_nanos };

@@ -157,7 +157,7 @@ impl Block {
     }
 
     /// The Parquet file. Without its checksums it is read unverified, and the block says so among its damage.
-    pub(super) fn data(&self) -> Result<Data, ReadError> {
+    pub(crate) fn data(&self) -> Result<Data, ReadError> {
         let pieces = Arc::new(Pieces {
             name: self.meta.name,
             length: self.meta.data_bytes,

@@ -17,7 +17,7 @@ use std::io::Write;
 use std::ops::Range;
 
 use arrow_schema::ArrowError;
-use clew_model::{Tenant, TraceId};
+use clew_model::{Span, Tenant, TraceId};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::errors::ParquetError;
@@ -220,6 +220,11 @@ impl<W: Write + Send> Writer<W> {
         self.services.sort_unstable();
         self.side.trace(trace_id, from..self.row_count, &self.services, trace);
         Ok(())
+    }
+
+    /// Rows as whole spans, to tell whether they are the same.
+    pub(crate) fn spans_of(&self, trace_id: TraceId, rows: &[Row<'_>]) -> Vec<Span> {
+        fold::spans(&self.layout, trace_id, rows)
     }
 
     /// Rows written so far.

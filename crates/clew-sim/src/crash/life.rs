@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clew_model::{Tenant, TraceId};
-use clew_store::keep::{KeepError, KeepTotals, Keeper};
+use clew_store::keep::{KeepError, KeepTotals, Keeper, MergeDone};
 use clew_store::log::{Effect, Event, Failure, Inserted, Machine, Recovered, Writer};
 use clew_store::port::{Clock as _, Disk, FaultyDisk, ManualClock};
 use clew_store::start::{Started, start};
@@ -41,6 +41,8 @@ pub struct Life {
     growing: Arc<Generation>,
     offered: Vec<usize>,
     cut: Option<u64>,
+    /// A merge that was run and not yet committed.
+    merged: Option<MergeDone>,
     reader: Option<(Arc<View>, Found)>,
     ledger: Ledger,
     /// The ledger as it was, by the number of effects on the disk.
@@ -80,6 +82,7 @@ impl Life {
             growing,
             offered: Vec::new(),
             cut: None,
+            merged: None,
             reader: None,
             history: vec![(0, ledger.clone())],
             ledger,
@@ -166,6 +169,7 @@ impl Life {
             Step::Expire => self.expire(),
             // What could not be written is tried again; what is read stays the same.
             Step::Purge => drop(self.keeper.purge()),
+            Step::Merge => self.merge(),
             Step::Bury => self.keeper.bury(),
             Step::Advance(nanos) => self.clock.advance_nanos(*nanos),
             Step::Hold => {
@@ -238,6 +242,15 @@ impl Life {
         if let Some(oldest) = view.generations.first().filter(|generation| generation.is_complete()) {
             // Should it fail, it is tried again: nothing of what is read changes either way.
             let _ = self.keeper.seal(oldest);
+        }
+    }
+
+    /// Should any of it fail, its blocks stay as they are: nothing of what is read changes either way.
+    fn merge(&mut self) {
+        if let Some(done) = self.merged.take() {
+            drop(self.keeper.commit_merge(done));
+        } else if let Ok(Some(job)) = self.keeper.plan_merge(self.unix_nanos()) {
+            self.merged = Some(job.run(&|| false));
         }
     }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use clew_model::Tenant;
 use clew_store::StoreConfig;
-use clew_store::keep::{Retention, TenantRetention};
+use clew_store::keep::{MergePolicy, Retention, TenantRetention};
 
 pub use self::judge::{Found, judge};
 pub use self::ledger::Ledger;
@@ -48,6 +48,8 @@ pub fn config() -> StoreConfig {
         cache_bytes: 1 << 20,
         catalog_bytes: 2 * 1024,
         retention: Retention { age: Duration::from_hours(2), tenants: [(acme, own)].into(), ..Retention::default() },
+        merge: MergePolicy { fan_in: 3, block_bytes: 1 << 20 },
+        merge_memory_bytes: 1 << 20,
         purge_after: Duration::from_mins(10),
         repeat_window: Duration::from_hours(1000),
         disk_full_pause: Duration::ZERO,

@@ -34,6 +34,7 @@ pub(crate) struct Seen {
     deletions: usize,
     rewritten: u64,
     expired: u64,
+    merges: u64,
     full: usize,
     resumed: usize,
     poisoned: usize,
@@ -194,6 +195,7 @@ impl Run<'_> {
         self.seen.deletions += view.deletions.len();
         self.seen.rewritten += kept.rewritten_blocks;
         self.seen.expired += kept.expired_blocks;
+        self.seen.merges += kept.merges;
     }
 }
 
@@ -228,9 +230,10 @@ fn every_invariant_holds_for_every_seed() {
     assert!(failing.is_empty(), "failing seeds: {failing:?}");
     if seeds >= 300 {
         let Seen { crashes, second_crashes, failed_starts, torn, blocks, deletions, .. } = seen;
-        let Seen { rewritten, expired, full, resumed, poisoned, .. } = seen;
+        let Seen { rewritten, expired, merges, full, resumed, poisoned, .. } = seen;
         let counts = [crashes, second_crashes, failed_starts, torn, blocks, deletions, full, resumed, poisoned];
-        assert!(counts.iter().all(|count| *count > 20) && rewritten > 20 && expired > 20, "{seen:?}");
+        assert!(counts.iter().all(|count| *count > 20), "{seen:?}");
+        assert!(rewritten > 20 && expired > 20 && merges > 100, "{seen:?}");
     }
 }
 

@@ -17,10 +17,12 @@
 //! | `files` | the files of blocks |
 //! | `seal` | from a generation to a block |
 //! | `rewrite` | a block without some of its spans |
+//! | `merge` | several blocks into one |
 //! | `start` | the blocks as they are found at the start |
 //! | `thread` | the thread that a store runs it on |
 
 pub(crate) mod files;
+pub mod merge;
 pub mod policy;
 pub mod retention;
 pub(crate) mod rewrite;
@@ -36,6 +38,7 @@ use clew_block::{Block, BlockName, Cache, WriteError, WriteOptions};
 use clew_model::{Tenant, TraceId};
 
 use self::files::BlockFiles;
+pub use self::merge::{MergeDone, MergeJob, MergePolicy};
 pub use self::policy::{Growth, SealPolicy};
 use self::retention::Held;
 pub use self::retention::{Retention, SizeLimit, TenantRetention};
@@ -130,6 +133,14 @@ pub struct KeepTotals {
     pub expired_blocks: u64,
     /// Blocks written anew without some of their spans.
     pub rewritten_blocks: u64,
+    /// Merges that were committed.
+    pub merges: u64,
+    /// Blocks that others took the place of by these.
+    pub merged_blocks: u64,
+    /// Rows of those blocks.
+    pub merged_rows: u64,
+    /// Bytes of blocks and sidecars written by merges; they are among `block_written_bytes`.
+    pub merge_written_bytes: u64,
     /// Writes of blocks, sidecars or the catalog that failed.
     pub write_errors: u64,
     /// Segments of the log that were freed.
@@ -149,6 +160,8 @@ pub struct Keeper {
     graveyard: Vec<Arc<Block>>,
     /// Names of removed blocks whose files are still to be removed.
     corpses: Vec<BlockName>,
+    /// Blocks that a merge failed at, which are not tried again.
+    unmergeable: BTreeSet<BlockName>,
 }
 
 impl Keeper {

@@ -1,6 +1,6 @@
 //! The blocks as they are found at the start: those that the catalog names, without what a crash left half-made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,6 +68,7 @@ pub fn open(config: &StoreConfig, ports: &Ports) -> Result<Found, OpenError> {
         counters: Arc::new(KeepCounters::default()),
         graveyard: Vec::new(),
         corpses: Vec::new(),
+        unmergeable: BTreeSet::new(),
     };
     let blocks: Vec<Arc<Block>> = keeper.catalog.state().blocks.values().map(|entry| keeper.block(entry)).collect();
     announce(&blocks, config.cache_bytes as u64);
