@@ -17,12 +17,11 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
-use clew_block::sidecar::Requests;
+use clew_block::sidecar::{Requests, SideBytes};
 use clew_block::{Block, BlockFile, BlockMeta, BlockName, Cache, Finished, Merge, Ranges, WriteOptions, write_spans};
-use clew_model::{Span, Tenant};
+use clew_model::{Span, Tenant, Verdict};
 use clew_sim::workload::Workload;
 use clew_store::port::{Disk, DiskFile, RealDisk};
 
@@ -64,9 +63,9 @@ impl Files {
         Ok(io::BufWriter::with_capacity(1 << 20, Sink(file, 0)))
     }
 
-    fn put_side(&self, name: BlockName, side: &[u8]) -> io::Result<()> {
+    fn put_side(&self, name: BlockName, side: &SideBytes) -> io::Result<()> {
         let mut sink = self.sink(name, BlockFile::Side)?;
-        sink.write_all(side)?;
+        side.write_to(&mut sink)?;
         sink.flush()
     }
 }
@@ -101,7 +100,7 @@ fn write(folder: &Path, blocks: u64, spans: usize) -> Done {
         let name = BlockName(number);
         let sink = files.sink(name, BlockFile::Data)?;
         let tenants = [(Tenant::default(), all)];
-        let started = Instant::now();
+        let started = cpu_nanos()?;
         let Finished { meta, side, mut sink } =
             write_spans(&tenants, &Requests::default(), sink, WriteOptions::new(name))?;
         sink.flush()?;
@@ -109,10 +108,10 @@ fn write(folder: &Path, blocks: u64, spans: usize) -> Done {
         println!(
             "block {name}: {count} spans, {:.1} bytes a span and {:.1} of sidecar, {} ns a span",
             meta.data_bytes as f64 / count as f64,
-            side.len() as f64 / count as f64,
-            started.elapsed().as_nanos() as usize / count,
+            side.count() as f64 / count as f64,
+            (cpu_nanos()? - started) / count as u64,
         );
-        let meta = (meta, side.len() as u64);
+        let meta = (meta, side.count());
         let mut sink = io::BufWriter::new(Sink(files.0.create(&folder.join(format!("{name}.json")), 0)?, 0));
         sink.write_all(serde_json::to_string(&meta)?.as_bytes())?;
         sink.flush()?;
@@ -132,10 +131,19 @@ fn read(folder: &Path, memory_bytes: u64) -> Done {
     }
     let name = BlockName(1 << 40);
     let before = memory("VmHWM")?;
-    let started = Instant::now();
-    let merge = Merge { inputs: &inputs, keep: &|_, _, _| true, memory_bytes, stopped: &|| false };
+    let started = cpu_nanos()?;
+    let merge = Merge {
+        inputs: &inputs,
+        keep: &|_, _, _| true,
+        verdict_of: &|_, _| Some(Verdict::keep_all()),
+        drops: &|_, _, _| false,
+        memory_bytes,
+        stopped: &|| false,
+    };
     let sink = files.sink(name, BlockFile::Data)?;
-    let merged = merge.write(sink, WriteOptions::new(name), &Requests::default())?;
+    let rows = std::env::var("ROWS").map_or(32768, |rows| rows.parse().expect("a number"));
+    let merged =
+        merge.write(sink, WriteOptions { row_group_rows: rows, ..WriteOptions::new(name) }, &Requests::default())?;
     let Finished { meta, side, mut sink } = merged.finished.ok_or("there are no spans")?;
     sink.flush()?;
     files.put_side(name, &side)?;
@@ -148,12 +156,18 @@ fn read(folder: &Path, memory_bytes: u64) -> Done {
         read_bytes >> 20,
         meta.row_count,
         meta.data_bytes >> 20,
-        side.len() >> 20,
-        started.elapsed().as_nanos() as f64 / merged.read_rows as f64,
+        side.count() >> 20,
+        (cpu_nanos()? - started) as f64 / merged.read_rows as f64,
         memory("VmHWM")? >> 10,
         before >> 10,
     );
     Ok(())
+}
+
+/// CPU time of this thread, which does all.
+fn cpu_nanos() -> Result<u64, Box<dyn Error>> {
+    let figures = std::fs::read_to_string("/proc/self/schedstat")?;
+    Ok(figures.split_whitespace().next().ok_or("no such figure")?.parse()?)
 }
 
 /// A figure of this process, in KiB.

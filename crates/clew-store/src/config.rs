@@ -72,7 +72,7 @@ impl StoreConfig {
             seal_age: Duration::from_mins(2),
             block_group_rows: 32 * 1024,
             cache_bytes: 64 << 20,
-            merge: MergePolicy { fan_in: 16, block_bytes: 256 << 20 },
+            merge: MergePolicy { fan_in: 16, block_bytes: 256 << 20, full_for: Duration::from_hours(1) },
             merge_memory_bytes: 24 << 20,
             retention: Retention::default(),
             look_over_every: Duration::from_mins(1),

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
-use clew_model::{SpanId, Tenant, TraceId, ValueRef};
+use clew_model::{SpanId, Tenant, TraceId, ValueRef, Verdict};
 
 use crate::read::codes::Codes;
 use crate::read::data::Data;
 use crate::read::rows::{Parent, RowReader, Rows};
+use crate::sidecar::Verdicts;
 use crate::{Block, ReadError, Row};
 
 /// Stands before the traces of one block.
@@ -24,6 +26,9 @@ pub(super) struct Cursor<'d> {
     held: VecDeque<Rows>,
     /// Rows of the first of them that are done.
     done: usize,
+    /// Traces before the one under way.
+    passed: usize,
+    verdicts: Option<Arc<Verdicts>>,
     /// Rows of the trace under way: which of `held`, and which of its rows.
     trace: Vec<(u32, u32)>,
 }
@@ -40,6 +45,8 @@ impl<'d> Cursor<'d> {
             left: if block.meta().tenants.is_empty() { 0..0 } else { block.tenant_rows(0) },
             held: VecDeque::new(),
             done: 0,
+            passed: 0,
+            verdicts: block.verdicts(),
             trace: Vec::new(),
         }
     }
@@ -79,6 +86,11 @@ impl<'d> Cursor<'d> {
                 None => self.read()?,
             }
         }
+    }
+
+    /// What the block's sidecar says was decided about the next trace.
+    pub(super) fn verdict(&self) -> Option<&Verdict> {
+        self.verdicts.as_ref()?.get(self.passed)
     }
 
     /// How many rows the loaded trace has.
@@ -123,6 +135,7 @@ impl<'d> Cursor<'d> {
 
     /// Goes on behind the loaded trace.
     pub(super) fn pass(&mut self) {
+        self.passed += 1;
         if let Some((part, row)) = self.trace.pop() {
             self.held.drain(..part as usize);
             self.done = row as usize + 1;

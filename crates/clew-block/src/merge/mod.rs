@@ -9,13 +9,13 @@ mod cursor;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::ops::Range;
 
 use clew_model::identity::distinct_indices;
 use clew_model::scan::Expired;
-use clew_model::{SpanId, Tenant, TraceId, ValueRef};
+use clew_model::{SpanId, Tenant, TraceId, ValueRef, Verdict};
 
 use self::cursor::Cursor;
 use crate::read::Fault;
@@ -28,6 +28,11 @@ pub struct Merge<'m> {
     pub inputs: &'m [Block],
     /// Whether a trace, as far as it lies in the block of that place among the inputs, is kept.
     pub keep: &'m dyn Fn(usize, &Tenant, TraceId) -> bool,
+    /// What was decided about a trace of which an input that holds it does not say that.
+    pub verdict_of: &'m dyn Fn(&Tenant, TraceId) -> Option<Verdict>,
+    /// Whether a trace that is not to be kept is left out of what is written, as far as the input of that place goes. What is
+    /// in another input that keeps it stays whole.
+    pub drops: &'m dyn Fn(usize, &Tenant, TraceId) -> bool,
     /// Bytes that the rows of all inputs may take in memory, about. One trace is in memory as a whole whatever it takes.
     pub memory_bytes: u64,
     /// Whether to stop.
@@ -41,6 +46,8 @@ pub struct Merged<W> {
     pub finished: Option<Finished<W>>,
     /// Rows of the inputs.
     pub read_rows: u64,
+    /// Rows that were left out by what was decided about their traces, by the rule that did.
+    pub dropped_rows: BTreeMap<String, u64>,
 }
 
 /// Why blocks did not become one.
@@ -90,11 +97,12 @@ impl Merge<'_> {
         let share = self.memory_bytes / opened.len().max(1) as u64;
         let cursors = opened.iter().map(|(block, data, codes)| Cursor::new(block, data, codes, share)).collect();
         let writer = Writer::new(plan, sink, options)?;
-        let mut run = Run { merge: self, cursors, writer, tenant: None, seen: HashSet::default() };
+        let (tenant, seen, dropped_rows) = (None, HashSet::default(), BTreeMap::new());
+        let mut run = Run { merge: self, cursors, writer, tenant, seen, dropped_rows };
         run.traces()?;
         let is_empty = run.writer.row_count() == 0;
         let finished = if is_empty { None } else { Some(run.writer.finish(requests)?) };
-        Ok(Merged { finished, read_rows })
+        Ok(Merged { finished, read_rows, dropped_rows: run.dropped_rows })
     }
 }
 
@@ -106,6 +114,7 @@ struct Run<'m, 'd, W: Write + Send> {
     tenant: Option<&'d Tenant>,
     /// Of the trace under way.
     seen: HashSet<SpanId, foldhash::fast::RandomState>,
+    dropped_rows: BTreeMap<String, u64>,
 }
 
 impl<W: Write + Send> Run<'_, '_, W> {
@@ -133,9 +142,15 @@ impl<W: Write + Send> Run<'_, '_, W> {
             for at in &sources {
                 self.cursors[*at].load()?;
             }
-            let kept: Vec<usize> =
-                sources.iter().copied().filter(|at| (self.merge.keep)(*at, tenant, id)).collect();
-            if !kept.is_empty() {
+            let kept: Vec<usize> = sources.iter().copied().filter(|at| (self.merge.keep)(*at, tenant, id)).collect();
+            let verdict = self.verdict(tenant, id, &kept);
+            if let Some(verdict) = verdict.as_ref().filter(|verdict| !verdict.keep)
+                && kept.iter().all(|at| (self.merge.drops)(*at, tenant, id))
+            {
+                let rows: usize = kept.iter().map(|at| self.cursors[*at].row_count()).sum();
+                *self.dropped_rows.entry(verdict.rule.clone()).or_default() += rows as u64;
+            } else if !kept.is_empty() {
+                self.writer.verdict(verdict.as_ref());
                 if self.tenant != Some(tenant) {
                     self.writer.tenant(tenant)?;
                     self.tenant = Some(tenant);
@@ -146,6 +161,21 @@ impl<W: Write + Send> Run<'_, '_, W> {
                 self.cursors[*at].pass();
             }
         }
+    }
+
+    /// What was decided about a trace that is in these inputs: should they say different things, that it is kept.
+    fn verdict(&self, tenant: &Tenant, id: TraceId, sources: &[usize]) -> Option<Verdict> {
+        let mut found: Option<Verdict> = None;
+        let mut is_known = true;
+        for at in sources {
+            let verdict = self.cursors[*at].verdict();
+            is_known &= verdict.is_some();
+            if verdict.is_some_and(|verdict| found.is_none() || verdict.keep) {
+                found = verdict.cloned();
+            }
+        }
+        let other = if is_known { None } else { (self.merge.verdict_of)(tenant, id) };
+        if other.as_ref().is_some_and(|verdict| found.is_none() || verdict.keep) { other } else { found }
     }
 
     /// Writes what these inputs have of a trace.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use clew_model::identity::distinct;
-use clew_model::{Span, Tenant, TraceId};
+use clew_model::{Span, Tenant, TraceId, Verdict};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -37,8 +37,8 @@ fn options(name: u64) -> WriteOptions {
 
 fn open(finished: Finished<Vec<u8>>) -> Block {
     let Finished { meta, side, sink } = finished;
-    let side_bytes = side.len() as u64;
-    let files = Files(sink.into(), side.into());
+    let side_bytes = side.count();
+    let files = Files(sink.into(), side.into_vec().into());
     Block::new(Arc::new(meta), side_bytes, Arc::new(files), Arc::new(Cache::new(1 << 20)))
 }
 
@@ -83,10 +83,33 @@ fn naive(inputs: &[Spans], keep: impl Fn(usize, &Tenant, TraceId) -> bool) -> BT
     traces.into_iter().map(|(key, spans)| (key, distinct(spans))).collect()
 }
 
-fn merge(inputs: &[Block], keep: &dyn Fn(usize, &Tenant, TraceId) -> bool) -> Merged<Vec<u8>> {
-    let merge = Merge { inputs, keep, memory_bytes: 1, stopped: &|| false };
+/// A merge that leaves nothing out, and knows nothing of its traces.
+fn plain<'m>(inputs: &'m [Block]) -> Merge<'m> {
+    Merge {
+        inputs,
+        keep: &|_, _, _| true,
+        verdict_of: &|_, _| None,
+        drops: &|_, _, _| false,
+        memory_bytes: 1,
+        stopped: &|| false,
+    }
+}
+
+fn merge(merge: &Merge<'_>) -> Merged<Vec<u8>> {
     let requests = Requests { requests: vec![Request { hash: 7, received_unix_nanos: 8 }] };
     merge.write(Vec::new(), options(100), &requests).unwrap()
+}
+
+/// What is decided about a trace.
+fn decided(tenant: &Tenant, id: TraceId) -> Option<Verdict> {
+    let number = id.0[0] ^ tenant.as_str().as_bytes()[0];
+    let rule = |name: &str| Verdict { keep: false, rule: name.to_owned(), weight: 1.0, class: String::new() };
+    match number % 4 {
+        0 => None,
+        1 => Some(Verdict { weight: f64::from(number) / 3.0, class: "long".to_owned(), ..Verdict::keep_all() }),
+        2 => Some(rule("rest")),
+        _ => Some(rule("health checks")),
+    }
 }
 
 /// Spans of some blocks: some lie in two of them, some are of another tenant as well.
@@ -118,7 +141,7 @@ proptest! {
             keeps == 0 || (at as u8 ^ salt ^ id.0[0] ^ tenant.as_str().as_bytes()[0]) % 4 < keeps
         };
         let expected = naive(&inputs, keep);
-        let merged = merge(&blocks, &keep);
+        let merged = merge(&Merge { keep: &keep, ..plain(&blocks) });
         prop_assert_eq!(merged.read_rows, inputs.iter().flatten().map(|(_, spans)| spans.len() as u64).sum::<u64>());
         let Some(finished) = merged.finished else {
             prop_assert!(expected.is_empty());
@@ -138,14 +161,83 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn what_was_decided_comes_along_and_what_is_not_kept_goes_in_its_time(
+        inputs in inputs(),
+        has_own in any::<u8>(),
+        drops in any::<u8>(),
+    ) {
+        let blocks: Vec<Block> = (0..).zip(&inputs).map(|(name, spans)| written(name, spans)).collect();
+        // Some of them were merged before, and say themselves what was decided.
+        let blocks: Vec<Block> = blocks.into_iter().enumerate().map(|(at, block)| match has_own >> at & 1 {
+            0 => block,
+            _ => open(merge(&Merge { verdict_of: &decided, ..plain(&[block]) }).finished.unwrap()),
+        }).collect();
+        let merged = merge(&Merge { verdict_of: &decided, drops: &|at, _, _| drops >> at & 1 == 1, ..plain(&blocks) });
+        let mut expected = naive(&inputs, |_, _, _| true);
+        let mut dropped: BTreeMap<String, u64> = BTreeMap::new();
+        expected.retain(|(tenant, id), _| {
+            let parts: Vec<(usize, usize)> = blocks.iter().enumerate().map(|(at, block)| {
+                let traces = found(block);
+                (at, traces.iter().find(|trace| trace.0 == *tenant && trace.1 == *id).map_or(0, |trace| trace.2.len()))
+            }).filter(|(_, rows)| *rows > 0).collect();
+            match decided(tenant, *id).filter(|verdict| !verdict.keep) {
+                Some(verdict) if parts.iter().all(|(at, _)| drops >> at & 1 == 1) => {
+                    let rows: usize = parts.iter().map(|(_, rows)| rows).sum();
+                    *dropped.entry(verdict.rule).or_default() += rows as u64;
+                    false
+                }
+                _ => true,
+            }
+        });
+        prop_assert_eq!(merged.dropped_rows, dropped);
+        let Some(finished) = merged.finished else {
+            prop_assert!(expected.is_empty());
+            return Ok(());
+        };
+        let not_kept = |((tenant, id), spans): (&(Tenant, TraceId), &Vec<Span>)| {
+            decided(tenant, *id).filter(|verdict| !verdict.keep).map_or(0, |_| spans.len() as u64)
+        };
+        prop_assert_eq!(finished.meta.dropped_row_count, expected.iter().map(not_kept).sum::<u64>());
+        let block = open(finished);
+        for (tenant, id) in expected.keys() {
+            prop_assert_eq!(block.verdict(tenant, *id), decided(tenant, *id));
+        }
+        let held: Vec<_> = found(&block).into_iter().map(|(tenant, id, _)| (tenant, id)).collect();
+        prop_assert_eq!(held, expected.into_keys().collect::<Vec<_>>());
+        prop_assert_eq!(verify(&block), Vec::new());
+    }
+}
+
+#[test]
+fn should_inputs_say_different_things_a_trace_is_kept() {
+    let span = |number| Span { trace_id: draw::trace_id(1), span_id: draw::span_id(number), ..Span::default() };
+    let said = |number, keep| {
+        let block = written(1, &[(Tenant::default(), vec![span(number)])].into());
+        let verdict = Verdict { keep, ..Verdict::keep_all() };
+        open(merge(&Merge { verdict_of: &|_, _| Some(verdict.clone()), ..plain(&[block]) }).finished.unwrap())
+    };
+    for order in [[true, false], [false, true]] {
+        let inputs = [said(1, order[0]), said(2, order[1])];
+        let merged = merge(&Merge { drops: &|_, _, _| true, ..plain(&inputs) });
+        let block = open(merged.finished.unwrap());
+        assert_eq!(block.verdict(&Tenant::default(), draw::trace_id(1)), Some(Verdict::keep_all()));
+        assert_eq!(block.verdict(&Tenant::default(), draw::trace_id(2)), None);
+    }
+    // Of what nobody decided about there is no section.
+    let block = open(merge(&plain(&[written(1, &[(Tenant::default(), vec![span(1)])].into())])).finished.unwrap());
+    assert_eq!(block.verdict(&Tenant::default(), draw::trace_id(1)), None);
+    assert!(block.verdicts().is_none() && block.damage().is_empty());
+}
+
 #[test]
 fn a_merge_stops_when_it_is_told_to() {
     let span = Span { trace_id: draw::trace_id(1), span_id: draw::span_id(1), ..Span::default() };
     let block = written(1, &[(Tenant::default(), vec![span])].into());
     let calls = AtomicUsize::new(0);
     let stopped = || calls.fetch_add(1, Ordering::Relaxed) > 0;
-    let merge = Merge { inputs: &[block], keep: &|_, _, _| true, memory_bytes: 1, stopped: &stopped };
-    let result = merge.write(Vec::new(), options(2), &Requests::default());
+    let result = Merge { stopped: &stopped, ..plain(&[block]) }.write(Vec::new(), options(2), &Requests::default());
     assert!(matches!(result, Err(MergeError::Stopped)));
 }
 
@@ -168,8 +260,7 @@ fn an_input_that_cannot_be_read_is_no_input() {
     let files = Files(data.into(), side.clone());
     let bad = Block::new(Arc::clone(bad.meta()), side.len() as u64, Arc::new(files), Arc::new(Cache::new(1 << 20)));
     let inputs = [good, bad];
-    let merge = Merge { inputs: &inputs, keep: &|_, _, _| true, memory_bytes: 1, stopped: &|| false };
-    let result = merge.write(Vec::new(), options(3), &Requests::default());
+    let result = plain(&inputs).write(Vec::new(), options(3), &Requests::default());
     assert!(matches!(result, Err(MergeError::Read(error)) if error.name == BlockName(2)));
     assert!(!inputs[1].damage().is_empty(), "it is remembered");
 }

@@ -193,8 +193,6 @@ impl Codes {
 
 /// The keys and types of attributes.
 pub(super) fn rest_keys(attributes: &[clew_model::Attribute]) -> RestKeys {
-    let key = |attribute: &clew_model::Attribute| {
-        (attribute.key.clone(), AttributeType::of((&attribute.value).into()))
-    };
+    let key = |attribute: &clew_model::Attribute| (attribute.key.clone(), AttributeType::of((&attribute.value).into()));
     attributes.iter().map(key).collect()
 }

@@ -370,13 +370,7 @@ impl<'d> RowReader<'d> {
     }
 
     /// Puts the values of a column into their cells.
-    fn column(
-        &self,
-        wanted: &Wanted,
-        number: usize,
-        cells: &[(u32, u32)],
-        read: &mut Rows,
-    ) -> Result<(), ReadError> {
+    fn column(&self, wanted: &Wanted, number: usize, cells: &[(u32, u32)], read: &mut Rows) -> Result<(), ReadError> {
         let described = &self.data.footer.attributes[number];
         let mut map = Bitmap::none(wanted.map.row_count());
         cells.iter().for_each(|(row, _)| map.set(*row as usize));

@@ -48,7 +48,7 @@ pub fn config() -> StoreConfig {
         cache_bytes: 1 << 20,
         catalog_bytes: 2 * 1024,
         retention: Retention { age: Duration::from_hours(2), tenants: [(acme, own)].into(), ..Retention::default() },
-        merge: MergePolicy { fan_in: 3, block_bytes: 1 << 20 },
+        merge: MergePolicy { fan_in: 3, block_bytes: 1 << 20, full_for: Duration::from_mins(30) },
         merge_memory_bytes: 1 << 20,
         purge_after: Duration::from_mins(10),
         repeat_window: Duration::from_hours(1000),

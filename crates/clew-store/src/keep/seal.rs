@@ -72,7 +72,7 @@ impl Keeper {
         }
         let Finished { meta, side, sink } = writer.finish(&generation.requests())?;
         self.files.finish(name, sink, &side)?;
-        Ok(Some((meta, side.len() as u64)))
+        Ok(Some((meta, side.count())))
     }
 
     /// Removes what there is of a block whose edit was refused. An edit whose sync failed may count after a restart: then

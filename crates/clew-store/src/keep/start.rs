@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clew_block::{Block, BlockFile, BlockName, Cache};
 
 use super::files::BlockFiles;
-use super::{KeepCounters, Keeper};
+use super::{KeepCounters, Keeper, Undecided};
 use crate::catalog::{self, Catalog, Recovered, State};
 use crate::log::recover::segment_files;
 use crate::port::{Disk, Entry};
@@ -69,6 +69,8 @@ pub fn open(config: &StoreConfig, ports: &Ports) -> Result<Found, OpenError> {
         graveyard: Vec::new(),
         corpses: Vec::new(),
         unmergeable: BTreeSet::new(),
+        stale: BTreeSet::new(),
+        decided: Arc::new(Undecided),
     };
     let blocks: Vec<Arc<Block>> = keeper.catalog.state().blocks.values().map(|entry| keeper.block(entry)).collect();
     announce(&blocks, config.cache_bytes as u64);

@@ -153,7 +153,7 @@ impl Runner {
                 let through = self.cut().ok_or(KeepError::LogFailed);
                 answer(through.and_then(|through| self.keeper.delete(tenant, trace_id, through)));
             }
-            Message::Expire(answer) => answer(self.look_over()),
+            Message::Expire(answer) => answer(self.expire()),
             Message::Merged(done) => self.merged(*done),
         }
     }
@@ -188,7 +188,7 @@ impl Runner {
         }
         if now >= self.look_over_at_nanos {
             self.look_over_at_nanos = now.saturating_add(self.look_over_every_nanos);
-            if let Err(error) = self.look_over() {
+            if let Err(error) = self.keeper.look_over() {
                 self.failed("expire", &error);
             }
         }
@@ -199,7 +199,7 @@ impl Runner {
         self.keeper.bury();
     }
 
-    /// Has the merge run that is due next.
+    /// Has what is due next run: a merge, or a block that is written anew.
     fn merge(&mut self) {
         let settled_through = self.shared.clock.unix_nanos().saturating_sub(SETTLED_AFTER_NANOS);
         match self.keeper.plan_merge(settled_through) {
@@ -224,7 +224,8 @@ impl Runner {
         }
     }
 
-    fn look_over(&mut self) -> Result<(), KeepError> {
+    /// All that is over or deleted, at once.
+    fn expire(&mut self) -> Result<(), KeepError> {
         self.keeper.expire()?;
         self.keeper.purge()?;
         self.keeper.bury();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clew_block::BlockName;
+use clew_block::{BlockMeta, BlockName};
 use clew_model::Tenant;
 
 use crate::keep::retention::{Held, Retention};
@@ -25,6 +25,8 @@ pub struct MergePolicy {
     /// Bytes of a block, both of its files, beyond which none is merged: inputs have no more than that together. One that has
     /// more than half of it is never merged again.
     pub block_bytes: u64,
+    /// Every trace is kept so long, whatever its verdict is.
+    pub full_for: Duration,
 }
 
 /// Blocks that are to become one.
@@ -37,6 +39,12 @@ pub(crate) struct Group {
     /// Their bytes.
     pub(crate) bytes: u64,
 }
+
+/// A block is written anew without traces that are not to be kept when these have one so many'th of its rows.
+const DROPPED_SHARE: u64 = 10;
+
+/// One that will be merged waits for that unless they have one so many'th.
+const DROPPED_SHARE_SMALL: u64 = 2;
 
 /// A group while blocks are added to it.
 #[derive(Default)]
@@ -82,6 +90,29 @@ impl MergePolicy {
                 self.due(&members, retention, is_over, if level == 0 { 1 } else { 2 }, level + 1)
             })
         })
+    }
+
+    /// A merged block of which much is not to be kept, if its time has come and it was written before that.
+    pub(crate) fn thinned(&self, blocks: &[Held<'_>], now_unix_nanos: u64) -> Option<Group> {
+        let is_due = |held: &&Held<'_>| {
+            let meta = held.meta;
+            let is_small = usize::from(meta.level) < WINDOWS.len() && held.bytes <= self.block_bytes / 2;
+            let share = if is_small { DROPPED_SHARE_SMALL } else { DROPPED_SHARE };
+            let full_until = self.full_until_unix_nanos(meta);
+            meta.level > 0
+                && meta.dropped_row_count > 0
+                && meta.dropped_row_count.saturating_mul(share) >= meta.row_count
+                && full_until <= now_unix_nanos
+                && meta.created_unix_nanos < full_until
+        };
+        let oldest = blocks.iter().filter(is_due).min_by_key(|held| (held.received_unix_nanos(), held.meta.name))?;
+        Some(Group { inputs: vec![oldest.meta.name], level: oldest.meta.level, bytes: oldest.bytes })
+    }
+
+    /// Until when all of a block's traces are kept.
+    pub(crate) fn full_until_unix_nanos(&self, meta: &BlockMeta) -> u64 {
+        let full_nanos = u64::try_from(self.full_for.as_nanos()).unwrap_or(u64::MAX);
+        Held { meta, bytes: 0 }.received_unix_nanos().saturating_add(full_nanos)
     }
 
     /// The first group of a window that is due and has at least so many blocks.

@@ -30,9 +30,8 @@ impl MergeThread {
             let _lock = lock;
             let stopped = || shared.stopping.load(Ordering::Acquire);
             for job in given {
-                let (name, inputs) = (job.name(), job.inputs().to_vec());
                 let result = catch_unwind(AssertUnwindSafe(|| job.run(&stopped)));
-                done(result.unwrap_or_else(|_| MergeJob::failed(name, inputs)));
+                done(result.unwrap_or_else(|_| job.failed()));
             }
         })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })

@@ -13,7 +13,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY_0: u64 = 20_000 * 24 * HOUR;
 const MIB: u64 = 1 << 20;
 
-const POLICY: MergePolicy = MergePolicy { fan_in: 4, block_bytes: 100 };
+const POLICY: MergePolicy = MergePolicy { fan_in: 4, block_bytes: 100, full_for: Duration::from_hours(1) };
 
 /// A block, and the bytes of its files.
 type Known = (BlockMeta, u64);
@@ -41,6 +41,7 @@ fn of(name: u64, level: u8, bytes: u64, tenants: Vec<TenantMeta>) -> Known {
         created_unix_nanos: 0,
         row_count: tenants.len() as u64,
         data_bytes: bytes,
+        dropped_row_count: 0,
         tenants,
         replaces: Vec::new(),
     };
@@ -137,7 +138,7 @@ fn bytes(spans: u64) -> u64 {
 
 /// A week of seals, each with the spans that came since the one before.
 fn week(spans_per_second: u64, seal_seconds: u64) -> Week {
-    let policy = MergePolicy { fan_in: 16, block_bytes: 256 * MIB };
+    let policy = MergePolicy { fan_in: 16, block_bytes: 256 * MIB, ..POLICY };
     let (mut blocks, mut week) = (Vec::<Known>::new(), Week::default());
     let (mut written, mut name) = (0, 0);
     for seal in 1..=7 * 24 * 3600 / seal_seconds {
