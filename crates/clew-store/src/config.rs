@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clew_model::Tenant;
 
-use crate::keep::Retention;
+use crate::keep::{MergePolicy, Retention};
 use crate::port::{Clock, Disk, RealDisk, SystemClock};
 use crate::settle::Completion;
 
@@ -40,6 +40,10 @@ pub struct StoreConfig {
     pub block_group_rows: usize,
     /// Bound on the memory for parts of sidecars and of blocks' metadata, in bytes.
     pub cache_bytes: usize,
+    /// How far blocks are merged; with blocks of 0 bytes they are not.
+    pub merge: MergePolicy,
+    /// Bytes that a merge may take in memory for what it reads, about; what it writes takes some more.
+    pub merge_memory_bytes: usize,
     /// How long and how much is kept.
     pub retention: Retention,
     /// When traces are settled, and what that may take.
@@ -114,6 +118,8 @@ impl StoreConfig {
             seal_age: Duration::from_mins(2),
             block_group_rows: 32 * 1024,
             cache_bytes: 64 << 20,
+            merge: MergePolicy { fan_in: 16, block_bytes: 256 << 20, full_for: Duration::from_hours(1) },
+            merge_memory_bytes: 24 << 20,
             retention: Retention::default(),
             settle: SettleConfig::default(),
             look_over_every: Duration::from_mins(1),

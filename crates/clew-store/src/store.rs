@@ -156,8 +156,9 @@ impl Store {
             driver::start(&driver, Arc::clone(&shared), machine, writer, growing, Arc::clone(&lock)).map_err(failed)?;
         let (book, judge_state) = (Arc::clone(keeper.book()), keeper.judge_state().to_vec());
         let settler = Settler::new(judge, config.clone(), &judge_state);
+        let own = (shared.keeper.clone(), told);
         let keep_thread =
-            keep::thread::start(keeper, Arc::clone(&shared), told, messages.clone(), lock).map_err(failed)?;
+            keep::thread::start(keeper, Arc::clone(&shared), own, messages.clone(), lock).map_err(failed)?;
         let (settle_messages, told) = crossbeam_channel::unbounded();
         let parts = Parts { settler, judge_state, book, intake, config: config.clone() };
         let settle_thread = settle::thread::start(parts, Arc::clone(&shared), told).map_err(failed)?;

@@ -252,7 +252,7 @@ impl<'d> SpanReader<'d> {
             unknown |= code.is_none();
             span.status.code = code.unwrap_or_default();
         })?;
-        if unknown { Err(self.malformed(part.group, "kind")) } else { Ok(()) }
+        if unknown { Err(self.data.malformed(part.group, "kind")) } else { Ok(()) }
     }
 
     fn resource(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -263,7 +263,7 @@ impl<'d> SpanReader<'d> {
                 None => is_wrong = true,
             }
         })?;
-        if is_wrong { Err(self.malformed(part.group, "resource")) } else { Ok(()) }
+        if is_wrong { Err(self.data.malformed(part.group, "resource")) } else { Ok(()) }
     }
 
     fn scope(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -274,7 +274,7 @@ impl<'d> SpanReader<'d> {
                 None => is_wrong = true,
             }
         })?;
-        if is_wrong { Err(self.malformed(part.group, "scope")) } else { Ok(()) }
+        if is_wrong { Err(self.data.malformed(part.group, "scope")) } else { Ok(()) }
     }
 
     fn events(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -284,7 +284,7 @@ impl<'d> SpanReader<'d> {
             is_wrong |= events.is_err();
             span.events = events.unwrap_or_default();
         })?;
-        if is_wrong { Err(self.malformed(part.group, "events")) } else { Ok(()) }
+        if is_wrong { Err(self.data.malformed(part.group, "events")) } else { Ok(()) }
     }
 
     fn links(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -294,7 +294,7 @@ impl<'d> SpanReader<'d> {
             is_wrong |= links.is_err();
             span.links = links.unwrap_or_default();
         })?;
-        if is_wrong { Err(self.malformed(part.group, "links")) } else { Ok(()) }
+        if is_wrong { Err(self.data.malformed(part.group, "links")) } else { Ok(()) }
     }
 
     fn attributes(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -332,7 +332,7 @@ impl<'d> SpanReader<'d> {
             row += 1;
         })?;
         if is_wrong || row != part.rows.len() {
-            return Err(self.malformed(part.group, "shape"));
+            return Err(self.data.malformed(part.group, "shape"));
         }
         for (column, wanted) in wanted.iter().enumerate().filter(|(_, wanted)| !wanted.is_empty()) {
             self.column(part, column, wanted)?;
@@ -396,14 +396,7 @@ impl<'d> SpanReader<'d> {
                 }
             }
         })?;
-        if is_wrong || wanted.next().is_some() { Err(self.malformed(part.group, "rest")) } else { Ok(()) }
-    }
-
-    fn malformed(&self, group: usize, name: &str) -> ReadError {
-        match self.data.intrinsic(group, name) {
-            Ok(column) => column.damaged("a value is malformed"),
-            Err(error) => error,
-        }
+        if is_wrong || wanted.next().is_some() { Err(self.data.malformed(part.group, "rest")) } else { Ok(()) }
     }
 }
 

@@ -17,7 +17,7 @@ use std::io::Write;
 use std::ops::Range;
 
 use arrow_schema::ArrowError;
-use clew_model::{Tenant, TraceId};
+use clew_model::{Span, Tenant, TraceId, Verdict};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::errors::ParquetError;
@@ -26,7 +26,7 @@ use crate::meta::{BlockMeta, BlockName};
 use crate::plan::Plan;
 use crate::row::{AttributeType, Row};
 use crate::schema;
-use crate::sidecar::{Requests, TraceSummary};
+use crate::sidecar::{Requests, SideBytes, TraceSummary};
 use batch::Batch;
 use fold::{Family, Short};
 use group::GroupBuilder;
@@ -80,6 +80,8 @@ pub struct Writer<W: Write + Send> {
     /// Services of the trace under way.
     services: Vec<u32>,
     operations: Vec<u32>,
+    /// Of the next trace.
+    verdict: Option<Verdict>,
 }
 
 #[derive(Debug)]
@@ -94,7 +96,7 @@ pub struct Finished<W> {
     /// What a catalog keeps of it.
     pub meta: BlockMeta,
     /// The bytes of its sidecar.
-    pub side: Vec<u8>,
+    pub side: SideBytes,
     /// The sink, which holds the Parquet file.
     pub sink: W,
 }
@@ -156,6 +158,7 @@ impl<W: Write + Send> Writer<W> {
             row_count: 0,
             services: Vec::new(),
             operations: Vec::new(),
+            verdict: None,
         })
     }
 
@@ -168,6 +171,14 @@ impl<W: Write + Send> Writer<W> {
         self.batch.tenant(tenant.as_str());
         self.tenant = Some(CurrentTenant { tenant: tenant.clone(), last_trace: None });
         Ok(())
+    }
+
+    /// What was decided about the next trace; `None` when nothing is known.
+    pub fn verdict(&mut self, verdict: Option<&Verdict>) {
+        // Nearly always it is that of the trace before.
+        if self.verdict.as_ref() != verdict {
+            self.verdict = verdict.cloned();
+        }
     }
 
     /// All rows of a trace, sorted by start and span id. Traces come in the order of their ids.
@@ -218,8 +229,14 @@ impl<W: Write + Send> Writer<W> {
             }
         };
         self.services.sort_unstable();
+        self.side.verdict(self.verdict.as_ref(), rows.len());
         self.side.trace(trace_id, from..self.row_count, &self.services, trace);
         Ok(())
+    }
+
+    /// Rows as whole spans, to tell whether they are the same.
+    pub(crate) fn spans_of(&self, trace_id: TraceId, rows: &[Row<'_>]) -> Vec<Span> {
+        fold::spans(&self.layout, trace_id, rows)
     }
 
     /// Rows written so far.
@@ -239,6 +256,7 @@ impl<W: Write + Send> Writer<W> {
             created_unix_nanos: options.created_unix_nanos,
             row_count: u64::from(self.row_count),
             data_bytes: sums.file_bytes,
+            dropped_row_count: self.side.dropped_row_count(),
             tenants: self.side.take_tenants(),
             replaces: options.replaces,
         };

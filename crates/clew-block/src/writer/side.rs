@@ -5,16 +5,18 @@ use std::hash::BuildHasher;
 use std::ops::Range;
 
 use clew_model::scan::Extent;
-use clew_model::{Summary, Tenant, TraceId};
+use clew_model::{Summary, Tenant, TraceId, Verdict};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::group::Finished;
 use super::layout::Layout;
 use crate::meta::{BlockMeta, TenantMeta};
+use crate::sidecar::bytes::make_room;
 use crate::sidecar::ids::IdsBuilder;
+use crate::sidecar::verdicts::VerdictsBuilder;
 use crate::sidecar::{
-    Codec, Group, Groups, Header, Key, Names, Operation, Requests, SectionId, Sums, TraceSummary, Traces,
+    Codec, Group, Groups, Key, Names, Operation, Packed, Requests, SectionId, SideBytes, Sums, TraceSummary, Traces,
 };
 
 /// Everything but the Parquet file. Services and operations have provisional numbers until the end.
@@ -31,6 +33,9 @@ pub(super) struct SideBuilder {
     tenant_operations: Vec<Vec<bool>>,
     groups: Vec<Finished>,
     blooms: Vec<u8>,
+    verdicts: VerdictsBuilder,
+    /// Rows of traces that are not to be kept.
+    dropped_row_count: u64,
 }
 
 impl SideBuilder {
@@ -82,6 +87,19 @@ impl SideBuilder {
         }
     }
 
+    /// Says what was decided about the next trace.
+    pub(super) fn verdict(&mut self, verdict: Option<&Verdict>, row_count: usize) {
+        self.verdicts.push(verdict);
+        if verdict.is_some_and(|verdict| !verdict.keep) {
+            self.dropped_row_count += row_count as u64;
+        }
+    }
+
+    /// Rows of traces that are not to be kept.
+    pub(super) fn dropped_row_count(&self) -> u64 {
+        self.dropped_row_count
+    }
+
     /// Adds a trace of the tenant under way, whose services are sorted; their set gets its number here.
     pub(super) fn trace(&mut self, trace_id: TraceId, rows: Range<u32>, services: &[u32], trace: TraceSummary) {
         if let Some(tenant) = self.tenants.last_mut() {
@@ -98,6 +116,7 @@ impl SideBuilder {
             self.set_numbers.insert(services.to_vec(), number);
             number
         });
+        make_room(&mut self.traces.traces, 1);
         self.traces.traces.push(TraceSummary { service_set, ..trace });
     }
 
@@ -138,7 +157,8 @@ impl SideBuilder {
         sums: &Sums,
         requests: &Requests,
         zone_rows: usize,
-    ) -> Vec<u8> {
+    ) -> SideBytes {
+        let verdicts = std::mem::take(&mut self.verdicts).finish();
         let mut traces = std::mem::take(&mut self.traces);
         let (names, numbers) = self.number_names(layout);
         for set in &mut traces.service_sets {
@@ -157,19 +177,27 @@ impl SideBuilder {
             Group { services: services.collect(), keys, ..finished.group.clone() }
         });
         let groups = Groups { zone_rows: zone_rows as u32, groups: groups.collect() };
+        let (groups, names) = (groups.encode(), names.encode());
+        // Packed and let go one after the other: some are as large as all else in memory.
+        let (plain, zstd) = (Codec::Plain, Codec::Zstd);
+        let packed_traces = Packed::new(SectionId::Traces, zstd, traces.encode());
+        drop(traces);
+        let packed_verdicts = verdicts.map(|verdicts| Packed::new(SectionId::Verdicts, zstd, verdicts.encode()));
         let (ids, fence) = self.ids.finish();
         let meta = serde_json::to_vec(meta).expect("names and numbers are always JSON");
-        Header::assemble(vec![
-            (SectionId::Meta, Codec::Plain, meta),
-            (SectionId::Fence, Codec::Plain, fence),
-            (SectionId::Groups, Codec::Zstd, groups.encode()),
-            (SectionId::Names, Codec::Zstd, names.encode()),
-            (SectionId::Sums, Codec::Plain, sums.encode()),
-            (SectionId::Requests, Codec::Plain, requests.encode()),
-            (SectionId::Traces, Codec::Zstd, traces.encode()),
-            (SectionId::Ids, Codec::Plain, ids),
-            (SectionId::Blooms, Codec::Plain, self.blooms),
-        ])
+        let mut sections = vec![
+            Packed::new(SectionId::Meta, plain, meta),
+            Packed::new(SectionId::Fence, plain, fence),
+            Packed::new(SectionId::Groups, zstd, groups),
+            Packed::new(SectionId::Names, zstd, names),
+            Packed::new(SectionId::Sums, plain, sums.encode()),
+            Packed::new(SectionId::Requests, plain, requests.encode()),
+        ];
+        sections.extend(packed_verdicts);
+        sections.push(packed_traces);
+        sections.push(Packed::new(SectionId::Ids, plain, ids));
+        sections.push(Packed::new(SectionId::Blooms, plain, self.blooms));
+        SideBytes::of(sections)
     }
 
     /// All names, sorted, and what the provisional numbers become. Services keep their order, which was sorted.

@@ -51,7 +51,7 @@ pub fn judge(view: &View, disk: &dyn Disk, script: &Script, ledger: &mut Ledger)
         all.insert(tenant, found);
     }
     names(view, &all, script, ledger)?;
-    feed(view, ledger)?;
+    feed(view, script, ledger)?;
     Ok(all)
 }
 
@@ -172,7 +172,13 @@ fn promised(tenant: &Tenant, id: TraceId, spans: &[Span], script: &Script, ledge
         }
     }
     let may = || sure.iter().copied().chain(over.iter().flat_map(|(_, _, piece)| &piece.spans));
-    if let Some(span) = sure.iter().find(|span| !has(spans, span)) {
+    // A copy of a span that went with its trace goes the same way: nothing of it was new.
+    let went = |span: &Span| {
+        let own = ledger.records.iter().flat_map(|record| script.pieces[record.batch].iter().zip(&record.fates));
+        let gone = own.filter(|(piece, fate)| is_own(piece) && matches!(fate, Fate::Over | Fate::Gone));
+        ledger.drops && gone.map(|(piece, _)| piece).any(|piece| has(&piece.spans, span))
+    };
+    if let Some(span) = sure.iter().find(|span| !has(spans, span) && !went(span)) {
         return Err(format!("L1: span {} of trace {id} of tenant {tenant} is missing", span.span_id));
     }
     if let Some(span) = spans.iter().find(|span| !may().any(|other| other.is_same_as(span))) {
@@ -349,7 +355,7 @@ fn counts(rollup: &Rollup) -> String {
 }
 
 /// T3: what was settled is told once, in its order, and its verdict stays.
-fn feed(view: &View, ledger: &mut Ledger) -> Result<(), String> {
+fn feed(view: &View, script: &Script, ledger: &mut Ledger) -> Result<(), String> {
     let told = |error| format!("L6: a question failed: {error}");
     let answer = view.feed(0, usize::MAX, &|_, _, _| true).map_err(told)?;
     let mut firsts = BTreeSet::new();
@@ -372,7 +378,9 @@ fn feed(view: &View, ledger: &mut Ledger) -> Result<(), String> {
     let more =
         more.map(|(_, tenant, record, verdict)| (tenant, record.summary.trace_id, record.late_span_count, verdict));
     // What was under way at a crash counts or not, once and for all.
-    ledger.settled.extend(more.filter(|_| ledger.may_have_settled));
+    if ledger.may_have_settled {
+        more.for_each(|settled| ledger.adopt(settled, script));
+    }
     ledger.may_have_settled = false;
     match answer.next {
         count if count == ledger.settled.len() as u64 => Ok(()),

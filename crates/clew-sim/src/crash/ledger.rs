@@ -59,6 +59,8 @@ pub struct Ledger {
     pub(super) settled: Vec<(Tenant, TraceId, u64, Verdict)>,
     /// Whether a settlement that was under way may count that nobody was told of.
     pub(super) may_have_settled: bool,
+    /// Whether traces that are not to be kept go.
+    pub(super) drops: bool,
     /// Tenants that something was deleted of, or is over: their figures speak of more than is there.
     pub(super) thinned: BTreeSet<Tenant>,
 }
@@ -125,14 +127,30 @@ impl Ledger {
     }
 
     /// A settlement was committed.
-    pub(super) fn settled(&mut self, settlement: &Settlement) {
+    pub(super) fn settled(&mut self, settlement: &Settlement, script: &Script) {
         for settled in &settlement.tenants {
             for record in &settled.records {
                 let verdict = settlement.verdicts[usize::from(record.verdict)].clone();
                 let (id, late) = (record.summary.trace_id, record.late_span_count);
-                self.settled.push((settled.tenant.clone(), id, late, verdict));
+                self.adopt((settled.tenant.clone(), id, late, verdict), script);
             }
         }
+    }
+
+    /// A trace was settled. If it is not to be kept, what there is of it may go.
+    pub(super) fn adopt(&mut self, settled: (Tenant, TraceId, u64, Verdict), script: &Script) {
+        let (tenant, id, _, verdict) = &settled;
+        if self.drops && !verdict.keep {
+            self.thinned.insert(tenant.clone());
+            for record in &mut self.records {
+                for (fate, piece) in record.fates.iter_mut().zip(&script.pieces[record.batch]) {
+                    if *fate == Fate::Sure && piece.tenant == *tenant && piece.trace_id == *id {
+                        *fate = Fate::Over;
+                    }
+                }
+            }
+        }
+        self.settled.push(settled);
     }
 
     /// A deletion begins.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clew_model::{Tenant, TraceId, Verdict};
-use clew_store::keep::{KeepError, KeepTotals, Keeper};
+use clew_store::keep::{KeepError, KeepTotals, Keeper, MergeDone};
 use clew_store::log::{Effect, Event, Failure, Inserted, Machine, Recovered, Writer};
 use clew_store::port::{Clock as _, Disk, FaultyDisk, ManualClock};
 use clew_store::settle::{Intake, Judge, Recent, Settler, Whole, look};
@@ -15,6 +16,9 @@ use clew_store::{Batch, Damage, Generation, OpenError, Outcome, Ports, StoreConf
 use super::judge::{Found, judge, none_is_over, still_read};
 use super::ledger::Ledger;
 use super::script::{Script, Step};
+
+/// With traces that are kept whole for so long, none is dropped in a life.
+pub(super) const KEPT_FULL: Duration = Duration::from_hours(100_000);
 
 /// What each event takes.
 const EVENT_NANOS: u64 = 1_000_000;
@@ -65,6 +69,8 @@ pub struct Life {
     /// Each offer's number in the script, and what was offered.
     offered: Vec<(usize, Arc<Batch>)>,
     cut: Option<u64>,
+    /// A merge that was run and not yet committed.
+    merged: Option<MergeDone>,
     reader: Option<(Arc<View>, Found)>,
     ledger: Ledger,
     /// The ledger as it was, by the number of effects on the disk.
@@ -87,6 +93,7 @@ impl Life {
         let Started { keeper, growing, machine, writer, recovered, damage, lost, intake, .. } = start(&config, &ports)?;
         let settler = Settler::new(Box::new(Moody::default()), config.clone(), keeper.judge_state());
         let mut ledger = ledger.clone();
+        ledger.drops = config.merge.full_for < KEPT_FULL;
         ledger.restarted(&keeper.view().view().deletions);
         Ok(Self {
             recovered,
@@ -107,6 +114,7 @@ impl Life {
             settler,
             offered: Vec::new(),
             cut: None,
+            merged: None,
             reader: None,
             history: vec![(0, ledger.clone())],
             ledger,
@@ -193,6 +201,7 @@ impl Life {
             Step::Expire => self.expire(),
             // What could not be written is tried again; what is read stays the same.
             Step::Purge => drop(self.keeper.purge()),
+            Step::Merge => self.merge(),
             Step::Bury => self.keeper.bury(),
             Step::Settle => self.settle(),
             Step::Advance(nanos) => self.clock.advance_nanos(*nanos),
@@ -283,16 +292,26 @@ impl Life {
             Err(error) => return self.wrong.push(format!("L6: what is complete cannot be read: {error}")),
         };
         if settlement.is_empty() {
-            return;
+            return self.keeper.pass(&book.lock().expect("nobody else holds it"), now);
         }
         let result = self.keeper.settle(&settlement, &mut book.lock().expect("nobody else holds it"));
         match result {
             Ok(()) => {
                 self.settler.commit(&settlement);
-                self.note(|ledger| ledger.settled(&settlement));
+                let script = Arc::clone(&self.script);
+                self.note(|ledger| ledger.settled(&settlement, &script));
             }
             // Whether it counts is known after the next start, or it is tried again.
             Err(_) => self.settler.give_up(self.keeper.judge_state()),
+        }
+    }
+
+    /// Should any of it fail, its blocks stay as they are: nothing of what is read changes either way.
+    fn merge(&mut self) {
+        if let Some(done) = self.merged.take() {
+            drop(self.keeper.commit_merge(done));
+        } else if let Ok(Some(job)) = self.keeper.plan_merge(self.view().settled.watermark_unix_nanos()) {
+            self.merged = Some(job.run(&|| false));
         }
     }
 

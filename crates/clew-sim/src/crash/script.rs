@@ -30,6 +30,8 @@ pub enum Step {
     Expire,
     /// Write blocks anew that hold what was deleted.
     Purge,
+    /// Run the merge that is due; or commit the one that was run, whatever has happened since.
+    Merge,
     /// Remove the files of removed blocks that nobody reads.
     Bury,
     /// Settle what is complete.
@@ -80,6 +82,9 @@ const ATTRIBUTES_MAX: usize = 2;
 
 /// Spans of a trace at most: parts of a trace are more telling than a long one.
 const TRACE_SPANS_MAX: usize = 12;
+
+/// So that merges do not come where the workload draws.
+const MERGES_SALT: u64 = 0x6d65_7267;
 
 const SECOND_NANOS: u64 = 1_000_000_000;
 
@@ -158,7 +163,22 @@ impl Script {
                 _ => script.steps.push(Step::Ask),
             }
         }
+        script.merge_between(&mut Seed::new(seed ^ MERGES_SALT));
         script
+    }
+
+    /// Lets merges run and be committed between the other steps, which stay those of the seed.
+    fn merge_between(&mut self, random: &mut Seed) {
+        let steps = std::mem::take(&mut self.steps);
+        for step in steps {
+            let percent = if matches!(step, Step::Seal) { 50 } else { 10 };
+            self.steps.push(step);
+            if random.percent(percent) {
+                self.steps.push(Step::Merge);
+                // Half of them are committed at once.
+                self.steps.extend(random.percent(50).then_some(Step::Merge));
+            }
+        }
     }
 
     /// Some batches that are committed together.

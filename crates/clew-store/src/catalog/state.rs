@@ -63,6 +63,23 @@ pub struct SettleEntry {
     pub is_special: bool,
 }
 
+/// A trace that was to be dropped, and is kept since a late span brought an error: older blocks say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reversed {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The rule that keeps it.
+    pub rule: String,
+    /// Spans received before are in blocks that may say otherwise, in unix nanoseconds.
+    pub through_unix_nanos: u64,
+}
+
+/// More are not remembered: the oldest are forgotten first.
+const REVERSED_MAX: usize = 100_000;
+
 /// What was settled.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -77,6 +94,8 @@ pub struct SettleState {
     pub next_sequence: u64,
     /// What the judge remembers.
     pub judge: Vec<u8>,
+    /// Traces that are kept against what older blocks say, oldest first.
+    pub reversed: Vec<Reversed>,
 }
 
 /// A change of what was settled.
@@ -95,6 +114,9 @@ pub struct SettleEdit {
     /// What the judge remembers from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<Vec<u8>>,
+    /// Traces that are kept from now on against what older blocks say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reversed: Vec<Reversed>,
 }
 
 /// Something of the catalog that was synced and cannot be read.
@@ -255,6 +277,7 @@ impl State {
         self.deletions.extend(edit.deletion.filter(|new| !self.deletions.contains(new)));
         if let Some(settled) = edit.settled {
             self.settled.apply(settled);
+            self.settled.forget_reversed(&self.blocks);
         }
         if edit.acknowledges_lost {
             self.lost.clear();
@@ -326,6 +349,16 @@ impl SettleState {
         self.files.sort_by_key(|entry| (entry.first_sequence, entry.number));
         self.watermark_unix_nanos = edit.watermark_unix_nanos.unwrap_or(0).max(self.watermark_unix_nanos);
         self.judge = edit.judge.unwrap_or_else(|| std::mem::take(&mut self.judge));
+        self.reversed.extend(edit.reversed);
+    }
+
+    /// Forgets reversals that no block is older than.
+    fn forget_reversed(&mut self, blocks: &BTreeMap<BlockName, BlockEntry>) {
+        let parts = blocks.values().flat_map(|entry| &entry.meta.tenants);
+        let oldest = parts.map(|part| part.received_unix_nanos.0).min().unwrap_or(u64::MAX);
+        self.reversed.retain(|reversed| reversed.through_unix_nanos > oldest);
+        let excess = self.reversed.len().saturating_sub(REVERSED_MAX);
+        self.reversed.drain(..excess);
     }
 }
 

@@ -199,7 +199,7 @@ impl Repair<'_> {
         let covering = || deletions.iter().filter(|deletion| deletion.covers_block(meta.name));
         let keep = |tenant: &Tenant, id| !is_deleted(covering(), tenant, id);
         let requests = block.requests().unwrap_or_default();
-        let anew = Anew { block: &block, keep: &keep, leaves_out_lost: true };
+        let anew = Anew { block: &block, keep: &keep };
         let written = if rows == 0 { Ok(None) } else { anew.write(self.files, options, &requests) };
         let new = written.inspect_err(|_| {
             // Should that fail too, the next start sweeps it.

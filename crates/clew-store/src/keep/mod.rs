@@ -18,10 +18,12 @@
 //! | `seal` | from a generation to a block |
 //! | `settle` | the edits of settlements |
 //! | `rewrite` | a block without some of its spans |
+//! | `merge` | several blocks into one |
 //! | `start` | the blocks as they are found at the start |
 //! | `thread` | the thread that a store runs it on |
 
 pub(crate) mod files;
+pub mod merge;
 pub mod policy;
 pub mod retention;
 pub(crate) mod rewrite;
@@ -30,7 +32,7 @@ mod settle;
 pub(crate) mod start;
 pub(crate) mod thread;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -38,8 +40,9 @@ use clew_block::{Block, BlockName, Cache, WriteError, WriteOptions};
 use clew_model::{Tenant, TraceId};
 
 use self::files::BlockFiles;
+pub use self::merge::{Decided, MergeDone, MergeJob, MergePolicy, Undecided};
 pub use self::policy::{Growth, SealPolicy};
-use self::retention::Held;
+use self::retention::{Held, Over};
 pub use self::retention::{Retention, SizeLimit, TenantRetention};
 pub use self::start::{Found, open};
 use crate::catalog::{BlockEntry, Catalog, CommitError, Deletion, Edit};
@@ -114,12 +117,24 @@ pub struct KeepCounters {
     pub seal_seconds: Histogram,
     /// Figures that only grow.
     pub totals: Mutex<KeepTotals>,
+    /// Spans of traces that were not to be kept, left out of blocks, by the rule that decided so.
+    dropped_by_rule: Mutex<BTreeMap<String, u64>>,
 }
 
 impl KeepCounters {
     /// The sums now.
     pub fn totals(&self) -> KeepTotals {
         *self.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Spans of traces that were not to be kept, left out of blocks, by the rule that decided so.
+    pub fn dropped_by_rule(&self) -> BTreeMap<String, u64> {
+        self.dropped_by_rule.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn add_dropped(&self, spans: BTreeMap<String, u64>) {
+        let mut all = self.dropped_by_rule.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        spans.into_iter().for_each(|(rule, count)| *all.entry(rule).or_default() += count);
     }
 }
 
@@ -134,6 +149,18 @@ pub struct KeepTotals {
     pub expired_blocks: u64,
     /// Blocks written anew without some of their spans.
     pub rewritten_blocks: u64,
+    /// Merges that were committed.
+    pub merges: u64,
+    /// Blocks that others took the place of by these.
+    pub merged_blocks: u64,
+    /// Rows of those blocks.
+    pub merged_rows: u64,
+    /// Merges and rewrites that were thrown away, since something had come in between.
+    pub unused_merges: u64,
+    /// Spans of traces that were not to be kept, left out of blocks.
+    pub dropped_spans: u64,
+    /// Bytes of blocks and sidecars written by merges; they are among `block_written_bytes`.
+    pub merge_written_bytes: u64,
     /// Writes of blocks, sidecars or the catalog that failed.
     pub write_errors: u64,
     /// Segments of the log that were freed.
@@ -156,6 +183,11 @@ pub struct Keeper {
     settle_files: SettleFiles,
     /// What is not counted yet.
     book: Arc<Mutex<Book>>,
+    /// Blocks that a merge failed at, which are not tried again.
+    unmergeable: BTreeSet<BlockName>,
+    /// Blocks that are to be written anew: some of their spans are over, or were deleted.
+    stale: BTreeSet<BlockName>,
+    decided: Arc<dyn Decided>,
 }
 
 impl Keeper {
@@ -200,6 +232,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// Who says what was decided about traces, from now on.
+    pub fn set_decided(&mut self, decided: Arc<dyn Decided>) {
+        self.decided = decided;
+    }
+
     /// Removes what is over by age or size; answers how many blocks were touched.
     pub fn expire(&mut self) -> Result<usize, KeepError> {
         let mut touched = 0;
@@ -213,30 +250,50 @@ impl Keeper {
         }
     }
 
-    /// Removes what is over by what is known of the blocks now; answers how many were touched, and how many written anew.
-    fn expire_once(&mut self) -> Result<(usize, usize), KeepError> {
-        let now = self.ports.clock.unix_nanos();
-        let view = self.view.view();
-        let available = self.ports.disk.space(&self.config.data_dir)?.available_bytes;
+    /// Removes blocks all of whose spans are over, and finds those that are to be written anew, since some of their spans are
+    /// over or deleted; forgets deletions that nothing is left of. Short, so that seals need not wait.
+    pub fn look_over(&mut self) -> Result<(), KeepError> {
+        let (_, parts) = self.expire_whole()?;
+        let deleted = self.purge_due()?;
+        self.stale = parts.into_keys().chain(deleted).collect();
+        Ok(())
+    }
+
+    /// Removes blocks all of whose spans are over; answers how many, and which tenants' spans are over in others.
+    fn expire_whole(&mut self) -> Result<(usize, Over), KeepError> {
+        let over = self.over()?;
         let entries = &self.catalog.state().blocks;
-        let held: Vec<Held<'_>> =
-            entries.values().map(|entry| Held { meta: &entry.meta, bytes: entry.bytes() }).collect();
-        let over = self.config.retention.over(&held, available, now);
         let whole = |name: &BlockName, tenants: &BTreeSet<Tenant>| {
             entries.get(name).is_some_and(|entry| entry.meta.tenants.len() == tenants.len())
         };
-        let (gone, parts): (Vec<_>, Vec<_>) = over.into_iter().partition(|(name, tenants)| whole(name, tenants));
-        let touched = gone.len() + parts.len();
-        let gone: Vec<BlockName> = gone.into_iter().map(|(name, _)| name).collect();
+        let (gone, parts): (Over, Over) = over.into_iter().partition(|(name, tenants)| whole(name, tenants));
+        let gone: Vec<BlockName> = gone.into_keys().collect();
         if !gone.is_empty() {
             self.commit(Edit { removed: gone.clone(), ..Edit::default() })?;
             self.show(Vec::new(), &gone);
             self.count(|totals| totals.expired_blocks += gone.len() as u64);
         }
+        Ok((gone.len(), parts))
+    }
+
+    /// What is over now.
+    fn over(&self) -> Result<Over, KeepError> {
+        let now = self.ports.clock.unix_nanos();
+        let available = self.ports.disk.space(&self.config.data_dir)?.available_bytes;
+        let entries = self.catalog.state().blocks.values();
+        let held: Vec<Held<'_>> = entries.map(|entry| Held { meta: &entry.meta, bytes: entry.bytes() }).collect();
+        Ok(self.config.retention.over(&held, available, now))
+    }
+
+    /// Removes what is over by what is known of the blocks now; answers how many were touched, and how many written anew.
+    fn expire_once(&mut self) -> Result<(usize, usize), KeepError> {
+        let view = self.view.view();
+        let (gone, parts) = self.expire_whole()?;
+        let touched = gone + parts.len();
         let mut rewritten = 0;
         for (name, tenants) in parts {
             let Ok(at) = position(&view.blocks, name) else { continue };
-            match self.rewrite(&view.blocks[at], &|tenant, _| !tenants.contains(tenant)) {
+            match self.rewrite(&view.blocks[at], tenants) {
                 // Its spans stay until all of it is over: to leave out what can be read would lose the rest.
                 Err(KeepError::Block(error)) => {
                     tracing::warn!(block = %name, error, "a block with spans that are over cannot be written anew");

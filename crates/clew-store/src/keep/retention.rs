@@ -75,12 +75,17 @@ impl Held<'_> {
     }
 
     /// When its youngest span was received: what is oldest goes first.
-    fn received_unix_nanos(&self) -> u64 {
+    pub(crate) fn received_unix_nanos(&self) -> u64 {
         self.meta.tenants.iter().map(|part| part.received_unix_nanos.1).max().unwrap_or(0)
     }
 }
 
 impl Retention {
+    /// How long a tenant's spans are kept.
+    pub fn age_of(&self, tenant: &Tenant) -> Duration {
+        self.tenants.get(tenant).and_then(|own| own.age).unwrap_or(self.age)
+    }
+
     /// What is over now; `available_bytes` are free on the file system.
     pub(crate) fn over(&self, blocks: &[Held<'_>], available_bytes: u64, now_unix_nanos: u64) -> Over {
         let mut over = Over::new();
@@ -88,8 +93,8 @@ impl Retention {
         by_age.sort_by_key(|held| (held.received_unix_nanos(), held.meta.name));
         for held in &by_age {
             for part in &held.meta.tenants {
-                let age = self.tenants.get(&part.tenant).and_then(|own| own.age).unwrap_or(self.age);
-                let oldest_kept = now_unix_nanos.saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
+                let age = u64::try_from(self.age_of(&part.tenant).as_nanos()).unwrap_or(u64::MAX);
+                let oldest_kept = now_unix_nanos.saturating_sub(age);
                 if part.received_unix_nanos.1 < oldest_kept {
                     over.entry(held.meta.name).or_default().insert(part.tenant.clone());
                 }

@@ -1,17 +1,19 @@
 //! The edits of settlements.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use clew_model::Tenant;
+use clew_model::{Tenant, TraceId, Verdict};
 
-use super::{KeepError, Keeper};
-use crate::catalog::{Deletion, Edit, SettleEdit, SettleEntry};
+use super::{Decided, KeepError, Keeper};
+use crate::catalog::{Deletion, Edit, Reversed, SettleEdit, SettleEntry};
 use crate::settle::files::{file_name, file_number};
 use crate::settle::record::{Records, Rollups, SettledRecords};
 use crate::settle::settled::Special;
 use crate::settle::thread::lock;
 use crate::settle::{Book, Settlement, start};
+use crate::view::ViewCell;
 
 impl Keeper {
     /// Commits what was settled: one file and one edit, after which it is what readers see. Nothing counts when it fails, and
@@ -26,6 +28,11 @@ impl Keeper {
                 added: vec![entry],
                 watermark_unix_nanos: Some(watermark),
                 judge: Some(settlement.judge_state.clone()),
+                reversed: settlement
+                    .reversed
+                    .iter()
+                    .map(|(tenant, trace_id, rule)| reversed(tenant, *trace_id, rule, through))
+                    .collect(),
                 ..SettleEdit::default()
             };
             let edit = Edit { settled: Some(settled), ..Edit::default() };
@@ -46,11 +53,16 @@ impl Keeper {
 
     /// Shows readers what is counted now.
     pub fn show_settled(&self, book: &Book, watermark_unix_nanos: u64) {
-        let entries = self.catalog.state().settled.files.clone().into();
+        let state = &self.catalog.state().settled;
+        let entries = state.files.clone().into();
+        let of = |known: &Reversed| ((known.tenant.clone(), known.trace_id), known.rule.clone());
+        let reversed: BTreeMap<_, _> = state.reversed.iter().map(of).collect();
         let uncounted = Arc::new(book.snapshot());
         let through_unix_nanos = book.seen_before();
         self.view.change(|view| {
             view.settled.entries = entries;
+            view.settled.reversals += u64::from(*view.settled.reversed != reversed);
+            view.settled.reversed = Arc::new(reversed);
             view.settled.uncounted = uncounted;
             view.settled.through_unix_nanos = through_unix_nanos;
             view.settled.watermark_unix_nanos = watermark_unix_nanos.max(view.settled.watermark_unix_nanos);
@@ -100,6 +112,12 @@ impl Keeper {
         if stray.is_empty() { Ok(()) } else { self.settle_files.sync() }
     }
 
+    /// Nothing was complete: all that was received before that instant is counted, or pending.
+    pub fn pass(&self, book: &Book, now_unix_nanos: u64) {
+        let watermark = book.watermark_after(&BTreeMap::new(), now_unix_nanos);
+        self.view.change(|view| view.settled.pass_watermark(watermark));
+    }
+
     /// Makes the file of a settlement; `None` when it counts nothing.
     fn make(&mut self, settlement: &Settlement) -> Result<Option<(SettleEntry, Option<Special>)>, KeepError> {
         let through_unix_nanos = settlement.through_unix_nanos;
@@ -138,6 +156,28 @@ impl Keeper {
             is_special: special.is_some(),
         };
         Ok(Some((entry, special)))
+    }
+}
+
+fn reversed(tenant: &Tenant, trace_id: TraceId, rule: &str, through_unix_nanos: u64) -> Reversed {
+    Reversed { tenant: tenant.clone(), trace_id, rule: rule.to_owned(), through_unix_nanos }
+}
+
+/// Settlements say what was decided about traces whose blocks do not.
+pub(super) struct BySettlement(pub(super) Arc<ViewCell>);
+
+impl Decided for BySettlement {
+    fn verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
+        self.0.view().settled_verdict(tenant, id)
+    }
+
+    fn is_pinned(&self, _: &Tenant, _: TraceId) -> bool {
+        false
+    }
+
+    /// A trace that is kept now against what was decided before is as good as one that was pinned.
+    fn pins_version(&self) -> u64 {
+        self.0.view().settled.reversals
     }
 }
 

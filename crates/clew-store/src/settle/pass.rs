@@ -36,6 +36,8 @@ pub struct Settlement {
     pub early_count: u64,
     /// Identical spans that were left out.
     pub duplicate_count: u64,
+    /// Traces that were to be dropped and are kept now, and the rule that keeps them.
+    pub reversed: Vec<(Tenant, TraceId, String)>,
     /// Whether there is more to be settled at once.
     pub has_more: bool,
 }
@@ -73,6 +75,7 @@ impl Settler {
             settlement.done.insert(tenant, due.into_iter().map(|(id, _)| id).collect());
             if !settled.records.is_empty() {
                 settled.rollup.cap(self.config.settle.series_per_minute);
+                settled.rollup.cap_edges(self.config.settle.series_per_minute);
                 settlement.tenants.push(settled);
             }
         }
@@ -163,11 +166,15 @@ impl Settler {
         let prior = if is_late { view.prior_verdict(tenant, trace[0].trace_id) } else { None };
         let summary = summarize(trace);
         let whole = Whole { tenant, spans: trace, summary: &summary };
+        let was_dropped = prior.as_ref().is_some_and(|prior| !prior.keep);
         let verdict = match prior {
             // A trace that was to be dropped is judged again when a late span brings an error.
             Some(prior) if prior.keep || !trace.iter().filter(is_new).any(Span::is_error) => prior,
             _ => self.judge.judge(whole, &self.recent),
         };
+        if was_dropped && verdict.keep {
+            settlement.reversed.push((tenant.clone(), summary.trace_id, verdict.rule.clone()));
+        }
         rollup.add(&count(trace, first_uncounted, verdict.keep));
         let late_span_count = if is_late { new_count } else { 0 };
         let last_received_unix_nanos = trace.iter().map(|span| span.received_unix_nanos).max().unwrap_or(0);

@@ -36,6 +36,10 @@ pub struct Settled {
     pub(crate) watermark_unix_nanos: u64,
     /// Verdicts of settled traces that are not what every trace has, newest last.
     pub(crate) special: Vec<Arc<Special>>,
+    /// Traces that are kept against what older blocks say, and the rule that keeps them.
+    pub(crate) reversed: Arc<BTreeMap<(Tenant, TraceId), String>>,
+    /// Another number after each time that there were others.
+    pub(crate) reversals: u64,
 }
 
 /// What one settlement said that is not what every trace has.
@@ -141,7 +145,17 @@ impl View {
     /// What was decided about a trace when it was settled last; `None` when that is not known, as of a trace that was never
     /// settled, or that is kept as every trace is.
     pub fn prior_verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
-        self.special(tenant, id).next().map(|(verdict, _)| verdict.clone())
+        let merged = self.blocks.iter().rev().filter(|block| block.meta().level > 0);
+        self.settled_verdict(tenant, id).or_else(|| merged.filter_map(|block| block.verdict(tenant, id)).next())
+    }
+
+    /// The same for what settlements say of it, not the blocks that it was merged into.
+    pub(crate) fn settled_verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
+        let last = self.special(tenant, id).next().map(|(verdict, _)| verdict.clone());
+        last.or_else(|| {
+            let rule = self.settled.reversed.get(&(tenant.clone(), id))?;
+            Some(Verdict { rule: rule.clone(), ..Verdict::keep_all() })
+        })
     }
 
     /// What settlements said of a trace, the last first.

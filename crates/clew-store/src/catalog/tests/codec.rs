@@ -56,7 +56,16 @@ prop_compose! {
             tenants: vec![Tenant::default()],
             is_special,
         };
-        SettleEdit { added: numbers.into_iter().map(entry).collect(), removed, watermark_unix_nanos, judge }
+        let reversed = removed
+            .iter()
+            .map(|through: &u64| Reversed {
+                tenant: Tenant::default(),
+                trace_id: TraceId([7; 16]),
+                rule: "errors".to_owned(),
+                through_unix_nanos: *through,
+            })
+            .collect();
+        SettleEdit { added: numbers.into_iter().map(entry).collect(), removed, watermark_unix_nanos, judge, reversed }
     }
 }
 
@@ -93,13 +102,14 @@ proptest! {
 
         let blocks = edit.added.into_iter().map(|entry| (entry.meta.name, entry)).collect();
         let (deletions, lost) = (edit.forgotten_deletions, edit.lost);
-        let SettleEdit { added: files, watermark_unix_nanos, judge, .. } = edit.settled.unwrap_or_default();
+        let SettleEdit { added: files, watermark_unix_nanos, judge, reversed, .. } = edit.settled.unwrap_or_default();
         let settled = SettleState {
             files,
             watermark_unix_nanos: watermark_unix_nanos.unwrap_or(7),
             next_file: sequence,
             next_sequence: sequence,
             judge: judge.unwrap_or_default(),
+            reversed,
         };
         let state = State { blocks, sealed_through: sequence, next_block: 1 << 62, deletions, lost, settled };
         prop_assert_eq!(serde_json::from_slice::<State>(&payload(&state)).unwrap(), state);

@@ -25,6 +25,7 @@ fn block(name: u64, tenants: &[(&str, u64, u64)]) -> BlockMeta {
         created_unix_nanos: 0,
         row_count: tenants.iter().map(|(_, rows, _)| rows).sum(),
         data_bytes: 60,
+        dropped_row_count: 0,
         tenants: tenants.iter().map(part).collect(),
         replaces: Vec::new(),
     }
