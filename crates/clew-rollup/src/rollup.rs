@@ -199,9 +199,7 @@ fn merge_maps<K: Ord + Clone, V: Default>(
         let mut figures = V::default();
         merge(&mut figures, theirs);
         let known = before.and_then(|before| before.get_key_value(key)).map(|(known, _)| known);
-        if !is_zero(&figures) {
-            into.insert(known.unwrap_or(key).clone(), figures);
-        }
+        into.insert(known.unwrap_or(key).clone(), figures);
     }
 }
 
