@@ -77,7 +77,9 @@ impl Exemplars {
 
     /// Considers those of other figures.
     pub fn add(&mut self, other: &Self) {
-        other.0.iter().for_each(|exemplar| self.offer(*exemplar));
+        for exemplar in &other.0 {
+            self.offer(*exemplar);
+        }
     }
 
     /// Leaves out those of figures that were taken back. What they had displaced does not come back.
@@ -116,7 +118,7 @@ impl Exemplars {
     }
 
     fn keep_best(&mut self) {
-        let best = [self.slowest(), self.failed(), self.typical()].map(|exemplar| exemplar.copied());
+        let best = [self.slowest(), self.failed(), self.typical()].map(Option::<&Exemplar>::copied);
         self.0.retain(|exemplar| best.contains(&Some(*exemplar)));
         // One order, so that equal sets are equal lists.
         self.0.sort_unstable();
@@ -130,7 +132,6 @@ macro_rules! bytes_of {
             use clew_model::$id;
             use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-            #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
             pub(super) fn serialize<S: Serializer>(id: &$id, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() { id.serialize(serializer) } else { id.0.serialize(serializer) }
             }

@@ -200,22 +200,17 @@ fn merge_maps<K: Ord + Clone, V: Default>(
     is_zero: impl Fn(&V) -> bool,
 ) {
     for (key, theirs) in from {
-        match into.get_mut(key) {
-            Some(figures) => {
-                merge(figures, theirs);
-                if is_zero(figures) {
-                    into.remove(key);
-                }
+        if let Some(figures) = into.get_mut(key) {
+            merge(figures, theirs);
+            if is_zero(figures) {
+                into.remove(key);
             }
-            None => {
-                let mut figures = V::default();
-                merge(&mut figures, theirs);
-                let known = before.and_then(|before| before.get_key_value(key)).map(|(known, _)| known);
-                if !is_zero(&figures) {
-                    into.insert(known.unwrap_or(key).clone(), figures);
-                }
-            }
+            continue;
         }
+        let mut figures = V::default();
+        merge(&mut figures, theirs);
+        let known = before.and_then(|before| before.get_key_value(key)).map(|(known, _)| known);
+        into.insert(known.unwrap_or(key).clone(), figures);
     }
 }
 

@@ -54,10 +54,10 @@ pub(crate) fn edges(spans: &[Span]) -> Vec<String> {
     let words = |(_, key, figures): (u64, &clew_rollup::EdgeKey, &clew_rollup::EdgeFigures)| {
         let mut words = format!("{} -> {} {}", key.caller, key.callee, key.connection.as_str());
         if figures.received != 1 {
-            words += &format!(" x{}", figures.received);
+            words = format!("{words} x{}", figures.received);
         }
         if figures.errors != 0 {
-            words += &format!(" failed {}", figures.errors);
+            words = format!("{words} failed {}", figures.errors);
         }
         words
     };

@@ -87,10 +87,11 @@ fn a_step_of_a_client_that_called_elsewhere_is_not_the_caller() {
 #[test]
 fn of_spans_with_one_id_the_parent_is_the_one_of_the_same_service() {
     // Zipkin's halves, below which each service goes on.
-    let halves = [span("web", Client, 2, 0), span("api", Server, 2, 0).failed()];
-    let [client, server] = halves;
-    let call = span("api", Client, 3, 2);
-    let spans = [client.clone(), server.clone(), call, span("db", Server, 4, 3)];
+    let (client, mut server) = (span("web", Client, 2, 0), span("api", Server, 2, 0).failed());
+    server.start_unix_nanos += 1;
+    let steps = [span("web", Internal, 5, 2), span("api", Client, 3, 2)];
+    let [step, call] = steps;
+    let spans = [client.clone(), server.clone(), step, call, span("db", Server, 4, 3)];
     assert_eq!(edges(&spans), ["api -> db other", "web -> api other failed 1"]);
     // Of another service, it is the callee's half.
     let spans = [client, server, span("db", Server, 4, 2)];

@@ -14,7 +14,9 @@ fn exemplar(id: u8, duration_nanos: u64, is_error: bool) -> Exemplar {
 
 fn of(all: &[Exemplar]) -> Exemplars {
     let mut exemplars = Exemplars::default();
-    all.iter().for_each(|exemplar| exemplars.offer(*exemplar));
+    for exemplar in all {
+        exemplars.offer(*exemplar);
+    }
     exemplars
 }
 
