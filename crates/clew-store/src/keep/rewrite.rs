@@ -59,8 +59,10 @@ impl Keeper {
                 count += 1;
             }
         }
-        let is_over =
-            |deletion: &&Deletion| view.generations.iter().all(|generation| generation.from >= deletion.through);
+        let left = self.purge_figures(&due)?;
+        let is_over = |deletion: &&Deletion| {
+            !left.contains(deletion) && view.generations.iter().all(|generation| generation.from >= deletion.through)
+        };
         let over: Vec<Deletion> = due.iter().filter(is_over).cloned().collect();
         if !over.is_empty() {
             self.commit(Edit { forgotten_deletions: over, ..Edit::default() })?;
