@@ -46,6 +46,8 @@ pub struct StoreConfig {
     pub merge_memory_bytes: usize,
     /// How long and how much is kept.
     pub retention: Retention,
+    /// Most traces that may be pinned; a few hundred bytes of the catalog each.
+    pub pins_max: usize,
     /// When traces are settled, and what that may take.
     pub settle: SettleConfig,
     /// How often it is looked for spans that are over.
@@ -73,6 +75,10 @@ pub struct SettleConfig {
     pub pending_bytes: usize,
     /// Most series of a tenant and minute in one settlement; the smallest of the rest are counted as `(other)`.
     pub series_per_minute: usize,
+    /// Records of settled traces are kept at least so long, for those who follow them.
+    pub feed_age: Duration,
+    /// Bound on the bytes of a file that others are merged into.
+    pub file_bytes: u64,
     /// Bound on the memory for figures that were read, in bytes.
     pub cache_bytes: usize,
     /// Figures are kept so long, by the minute that they speak of.
@@ -94,6 +100,8 @@ impl Default for SettleConfig {
             every: Duration::from_secs(5),
             pending_bytes: 128 << 20,
             series_per_minute: 5000,
+            feed_age: Duration::from_hours(1),
+            file_bytes: 4 << 20,
             cache_bytes: 32 << 20,
             figures_age: Duration::from_hours(30 * 24),
         }
@@ -121,6 +129,7 @@ impl StoreConfig {
             merge: MergePolicy { fan_in: 16, block_bytes: 256 << 20, full_for: Duration::from_hours(1) },
             merge_memory_bytes: 24 << 20,
             retention: Retention::default(),
+            pins_max: 10_000,
             settle: SettleConfig::default(),
             look_over_every: Duration::from_mins(1),
             purge_after: Duration::from_mins(10),

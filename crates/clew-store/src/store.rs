@@ -228,6 +228,29 @@ impl Store {
         self.keep(Box::new(answer), |answer| KeepMessage::Delete { tenant, trace_id, answer });
     }
 
+    /// Pins a trace, which is then kept whatever its age, its verdict and the room that there is; one that is pinned has the new
+    /// note, of at most [`crate::catalog::Pin::NOTE_CHARS_MAX`] characters. When `answer` is called, a restart knows it, and
+    /// [`View::pins`] too.
+    pub fn pin(
+        &self,
+        tenant: Tenant,
+        trace_id: TraceId,
+        note: Option<String>,
+        answer: impl FnOnce(Result<(), KeepError>) + Send + 'static,
+    ) {
+        self.keep(Box::new(answer), |answer| KeepMessage::Pin { tenant, trace_id, note, answer });
+    }
+
+    /// Takes a trace's pin off, if it has one.
+    pub fn unpin(
+        &self,
+        tenant: Tenant,
+        trace_id: TraceId,
+        answer: impl FnOnce(Result<(), KeepError>) + Send + 'static,
+    ) {
+        self.keep(Box::new(answer), |answer| KeepMessage::Unpin { tenant, trace_id, answer });
+    }
+
     /// Settles the traces that are complete, without waiting for the next look.
     pub fn settle(&self, answer: impl FnOnce(Result<(), KeepError>) + Send + 'static) {
         // Should the thread be gone, the answer is dropped with the message, which whoever waits for it sees.
@@ -271,10 +294,14 @@ impl Store {
         for what in &self.inner.lost {
             reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail: what.clone() });
         }
-        for block in &shared.view.view().blocks {
+        let view = shared.view.view();
+        for block in &view.blocks {
             for damage in block.damage() {
                 reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail: damage.to_string() });
             }
+        }
+        for detail in view.settled.damage() {
+            reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail });
         }
         let mut add = |name, detail| reasons.push(HealthReason { name, detail });
         for damage in &*self.inner.damage {
@@ -330,6 +357,9 @@ impl Store {
             block_spans: view.blocks.iter().map(|block| block.meta().row_count).sum(),
             block_data_bytes: view.blocks.iter().map(|block| block.meta().data_bytes).sum(),
             block_side_bytes: view.blocks.iter().map(|block| block.side_bytes()).sum(),
+            settled_files: view.settled.entries.len() as u64,
+            settled_bytes: view.settled.entries.iter().map(|entry| entry.bytes).sum(),
+            corrupt_settled_files: view.settled.damage().len() as u64,
             block_received_unix_nanos: received(&view),
             tenant_bytes: tenant_bytes(&view),
             cache: self.inner.cache.figures(),

@@ -7,7 +7,7 @@ use utoipa::{IntoResponses, OpenApi, ToSchema};
 use super::shape::{OperationsAnswer, SearchAnswer, ServicesAnswer, TraceForms};
 use super::{attributes, explain, export, find, heatmap, native, tenants, trace};
 use crate::router::Health;
-use crate::{delete, demo, figures};
+use crate::{delete, demo, figures, pins};
 
 /// A problem document (RFC 9457), as [`crate::Problem`] writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -64,6 +64,9 @@ pub(crate) enum Refusals {
         export::export,
         delete::trace,
         delete::tenant,
+        pins::pin,
+        pins::unpin,
+        pins::pins,
         native::services,
         native::operations,
         document,

@@ -41,7 +41,7 @@ mod writer;
 pub use codec::CATALOG_VERSION;
 pub use recover::{Recovered, recover};
 pub use state::{
-    BlockEntry, CatalogDamage, Deletion, Edit, EditError, Reversed, SettleEdit, SettleEntry, SettleState, State,
+    BlockEntry, CatalogDamage, Deletion, Edit, EditError, Pin, Reversed, SettleEdit, SettleEntry, SettleState, State,
 };
 pub use writer::{CATALOG_FILE_BYTES, Catalog, CommitError};
 

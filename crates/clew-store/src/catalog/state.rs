@@ -51,8 +51,12 @@ pub struct SettleEntry {
     pub bytes: u64,
     /// Number of its first record; records are numbered as they were settled.
     pub first_sequence: u64,
-    /// How many there are.
+    /// How many numbers are its records'.
     pub record_count: u64,
+    /// How many records are left in it.
+    pub kept_count: u64,
+    /// What they take of its length.
+    pub record_bytes: u64,
     /// What was received before is counted, of the traces in it; of several settlements, the latest.
     pub through_unix_nanos: u64,
     /// First and last minute that its figures speak of, in unix minutes.
@@ -119,6 +123,30 @@ pub struct SettleEdit {
     pub reversed: Vec<Reversed>,
 }
 
+/// A trace that is kept whatever else is decided, until its pin is taken off or it is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pin {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Which trace.
+    pub trace_id: TraceId,
+    /// When it was pinned, in unix nanoseconds.
+    pub at_unix_nanos: u64,
+    /// Why, as somebody said; at most [`Pin::NOTE_CHARS_MAX`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Pin {
+    /// Characters of a note.
+    pub const NOTE_CHARS_MAX: usize = 200;
+
+    fn key(&self) -> (&Tenant, TraceId) {
+        (&self.tenant, self.trace_id)
+    }
+}
+
 /// Something of the catalog that was synced and cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -159,6 +187,9 @@ pub struct State {
     /// What was settled.
     #[serde(default)]
     pub settled: SettleState,
+    /// Traces that are kept whatever else is decided, by tenant and id.
+    #[serde(default)]
+    pub pinned: Vec<Pin>,
 }
 
 /// One atomic change of the state: all of it, or nothing.
@@ -189,6 +220,12 @@ pub struct Edit {
     /// What was settled, or merged of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled: Option<SettleEdit>,
+    /// Pins, in the place of those of the same traces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<Pin>,
+    /// Traces whose pins are taken off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unpinned: Vec<(Tenant, TraceId)>,
 }
 
 /// An edit that the state cannot take: a bug where it is made, damage where it is read.
@@ -273,11 +310,23 @@ impl State {
         if let Some(deletion) = &edit.deletion {
             // A name below it must not be given to a block that holds what came later.
             self.next_block = self.next_block.max(deletion.below.0);
+            self.pinned.retain(|pin| {
+                pin.tenant != deletion.tenant || deletion.trace_id.is_some_and(|deleted| deleted != pin.trace_id)
+            });
         }
         self.deletions.extend(edit.deletion.filter(|new| !self.deletions.contains(new)));
         if let Some(settled) = edit.settled {
             self.settled.apply(settled);
             self.settled.forget_reversed(&self.blocks);
+        }
+        for (tenant, id) in &edit.unpinned {
+            self.pinned.retain(|pin| pin.key() != (tenant, *id));
+        }
+        for pin in edit.pinned {
+            match self.pinned.binary_search_by(|other| other.key().cmp(&pin.key())) {
+                Ok(at) => self.pinned[at] = pin,
+                Err(at) => self.pinned.insert(at, pin),
+            }
         }
         if edit.acknowledges_lost {
             self.lost.clear();

@@ -43,7 +43,7 @@ impl Keeper {
         let due: Vec<Deletion> = self.catalog.state().deletions.iter().filter(is_due).cloned().collect();
         let view = self.view.view();
         let (mut holding, mut over) = (BTreeSet::new(), Vec::new());
-        for deletion in due {
+        for deletion in due.iter().cloned() {
             // A live part that it speaks of becomes a block without it.
             let mut is_over = view.generations.iter().all(|generation| generation.from >= deletion.through);
             for block in view.blocks.iter().filter(|block| deletion.covers_block(block.meta().name)) {
@@ -54,6 +54,8 @@ impl Keeper {
             }
             over.extend(is_over.then_some(deletion));
         }
+        let left = self.purge_figures(&due)?;
+        over.retain(|deletion| !left.contains(deletion));
         if !over.is_empty() {
             self.commit(Edit { forgotten_deletions: over, ..Edit::default() })?;
             self.show(Vec::new(), &[]);

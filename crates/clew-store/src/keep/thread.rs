@@ -39,6 +39,10 @@ pub(crate) enum Message {
     Seal(Answer),
     /// Delete a trace, or all that a tenant has.
     Delete { tenant: Tenant, trace_id: Option<TraceId>, answer: Answer },
+    /// Pin a trace.
+    Pin { tenant: Tenant, trace_id: TraceId, note: Option<String>, answer: Answer },
+    /// Take a trace's pin off.
+    Unpin { tenant: Tenant, trace_id: TraceId, answer: Answer },
     /// Look for what is over now.
     Expire(Answer),
     /// Commit what was settled.
@@ -139,6 +143,8 @@ impl Runner {
             if let Message::Seal(answer)
             | Message::Expire(answer)
             | Message::Delete { answer, .. }
+            | Message::Pin { answer, .. }
+            | Message::Unpin { answer, .. }
             | Message::Settle { answer, .. } = message
             {
                 answer(Err(KeepError::Stopping));
@@ -158,6 +164,8 @@ impl Runner {
                 let through = self.cut().ok_or(KeepError::LogFailed);
                 answer(through.and_then(|through| self.keeper.delete(tenant, trace_id, through)));
             }
+            Message::Pin { tenant, trace_id, note, answer } => answer(self.keeper.pin(tenant, trace_id, note)),
+            Message::Unpin { tenant, trace_id, answer } => answer(self.keeper.unpin(tenant, trace_id)),
             Message::Expire(answer) => answer(self.expire()),
             Message::Settle { settlement, answer } => {
                 let book = Arc::clone(self.keeper.book());
@@ -237,6 +245,7 @@ impl Runner {
     /// All that is over or deleted, at once.
     fn expire(&mut self) -> Result<(), KeepError> {
         self.keeper.expire()?;
+        self.keeper.tend_figures()?;
         self.keeper.purge()?;
         self.keeper.bury();
         Ok(())

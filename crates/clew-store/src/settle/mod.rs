@@ -40,7 +40,7 @@ pub mod record;
 pub mod settled;
 pub(crate) mod start;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod thread;
 
 pub use book::{Arrival, Book, Completion};

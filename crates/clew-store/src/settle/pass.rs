@@ -9,7 +9,7 @@ use clew_rollup::Rollup;
 
 use super::book::{Book, Due};
 use super::judge::{Judge, Recent, Whole};
-use super::record::{Record, SettledTenant};
+use super::record::{Record, SettledTenant, code_of};
 use crate::StoreConfig;
 use crate::view::View;
 
@@ -178,26 +178,12 @@ impl Settler {
         rollup.add(&count(trace, first_uncounted, verdict.keep));
         let late_span_count = if is_late { new_count } else { 0 };
         let last_received_unix_nanos = trace.iter().map(|span| span.received_unix_nanos).max().unwrap_or(0);
-        let verdict = settlement.code_of(verdict);
+        let verdict = code_of(&mut settlement.verdicts, verdict);
         Some(Record { summary, verdict, late_span_count, last_received_unix_nanos })
     }
 }
 
 impl Settlement {
-    /// The number of a verdict.
-    fn code_of(&mut self, verdict: Verdict) -> u16 {
-        if let Some(known) = self.verdicts.iter().position(|known| *known == verdict) {
-            return known as u16;
-        }
-        // Of a judge with so many words the last traces are kept, which one place is left for.
-        let keep_all = Verdict::keep_all();
-        if self.verdicts.len() + 1 >= usize::from(u16::MAX) && verdict != keep_all {
-            return self.code_of(keep_all);
-        }
-        self.verdicts.push(verdict);
-        (self.verdicts.len() - 1) as u16
-    }
-
     /// Whether nothing was complete.
     pub fn is_empty(&self) -> bool {
         self.done.is_empty()

@@ -11,6 +11,7 @@ mod crash;
 mod delete;
 mod files;
 mod full;
+mod pins;
 mod resend;
 mod server;
 mod serving;

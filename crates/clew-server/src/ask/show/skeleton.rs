@@ -48,6 +48,7 @@ pub(crate) fn skeleton(opened: &Opened) -> Skeleton {
     Skeleton {
         trace_id: summary.trace_id.clone(),
         version: opened.version.clone(),
+        pinned: false,
         state: summary.state.clone(),
         thread: thread(explained),
         clock: clock(opened.is_corrected),

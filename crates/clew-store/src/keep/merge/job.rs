@@ -48,6 +48,8 @@ pub struct MergeDone {
     name: BlockName,
     inputs: Vec<Arc<Block>>,
     is_rewrite: bool,
+    /// Whether tenants' traces were left out that were not pinned.
+    leaves_out: bool,
     pins_version: u64,
     result: Result<Written, MergeFailure>,
 }
@@ -159,7 +161,7 @@ impl Keeper {
     /// Puts a merged block in the place of its inputs; answers whether that was done. If one of them is not there any more,
     /// the block is thrown away: what went is still in it. So it is if a trace was pinned and some were left out.
     pub fn commit_merge(&mut self, done: MergeDone) -> Result<bool, KeepError> {
-        let MergeDone { name, inputs, is_rewrite, pins_version, result } = done;
+        let MergeDone { name, inputs, is_rewrite, leaves_out, pins_version, result } = done;
         let Written { entry, read_rows, dropped_rows } = match result {
             Ok(written) => written,
             Err(MergeFailure { error, at_fault }) => {
@@ -173,7 +175,7 @@ impl Keeper {
         };
         let removed: Vec<BlockName> = inputs.iter().map(|block| block.meta().name).collect();
         let are_there = removed.iter().all(|name| self.catalog.state().blocks.contains_key(name));
-        let is_pinned = !dropped_rows.is_empty() && self.decided.pins_version() != pins_version;
+        let is_pinned = (!dropped_rows.is_empty() || leaves_out) && self.decided.pins_version() != pins_version;
         if !are_there || is_pinned {
             self.discard(name);
             self.count(|totals| totals.unused_merges += 1);
@@ -223,6 +225,7 @@ impl MergeJob {
             name: self.options.name,
             inputs: self.inputs.clone(),
             is_rewrite: self.inputs.iter().all(|block| block.meta().level == self.options.level),
+            leaves_out: !self.leaves_out.is_empty(),
             pins_version: self.pins_version,
             result,
         }
@@ -236,7 +239,8 @@ impl MergeJob {
         let inputs: Vec<Block> = self.inputs.iter().map(|block| block.apart(Arc::clone(&cache))).collect();
         let keep = |at: usize, tenant: &Tenant, id: TraceId| {
             let covering = self.deletions.iter().filter(|deletion| deletion.covers_block(self.options.replaces[at]));
-            !self.leaves_out.contains(tenant) && !is_deleted(covering, tenant, id)
+            (!self.leaves_out.contains(tenant) || self.decided.is_pinned(tenant, id))
+                && !is_deleted(covering, tenant, id)
         };
         let merge = Merge {
             inputs: &inputs,
