@@ -58,6 +58,7 @@ impl TraceId {
     }
 
     /// The low eight bytes as a number: the random part of every common id format, so it spreads over shards.
+    #[inline]
     pub fn low_u64(self) -> u64 {
         let [_, _, _, _, _, _, _, _, low @ ..] = self.0;
         u64::from_be_bytes(low)
@@ -83,6 +84,7 @@ impl SpanId {
     }
 
     /// The id as a number, for columns.
+    #[inline]
     pub fn to_u64(self) -> u64 {
         u64::from_be_bytes(self.0)
     }
@@ -132,14 +134,18 @@ macro_rules! hex_text {
             }
         }
 
+        /// Hexadecimal text where people read it, bare bytes elsewhere.
         impl Serialize for $id {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
             }
         }
 
         impl<'de> Deserialize<'de> for $id {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if !deserializer.is_human_readable() {
+                    return Deserialize::deserialize(deserializer).map(Self);
+                }
                 let text = String::deserialize(deserializer)?;
                 text.parse().map_err(serde::de::Error::custom)
             }

@@ -14,7 +14,6 @@ pub struct Verdict {
     /// trace that was kept for what it is.
     pub weight: f64,
     /// The retention class: a name; empty is the tenant's own retention.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub class: String,
 }
 

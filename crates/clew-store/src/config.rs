@@ -1,11 +1,15 @@
 //! What the store is told when it opens.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clew_model::Tenant;
+
 use crate::keep::{MergePolicy, Retention};
 use crate::port::{Clock, Disk, RealDisk, SystemClock};
+use crate::settle::Completion;
 
 /// Settings of a [`crate::Store`]. None of them changes what a replay brings back.
 #[derive(Debug, Clone)]
@@ -42,6 +46,8 @@ pub struct StoreConfig {
     pub merge_memory_bytes: usize,
     /// How long and how much is kept.
     pub retention: Retention,
+    /// When traces are settled, and what that may take.
+    pub settle: SettleConfig,
     /// How often it is looked for spans that are over.
     pub look_over_every: Duration,
     /// How long a deletion waits for others before blocks are written without what was deleted.
@@ -52,6 +58,46 @@ pub struct StoreConfig {
     pub idle_marker_after: Duration,
     /// How long offers are refused without another try after the disk was found full.
     pub disk_full_pause: Duration,
+}
+
+/// When traces are settled, and what that may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettleConfig {
+    /// When a trace is complete.
+    pub completion: Completion,
+    /// Tenants with rules of their own.
+    pub tenants: BTreeMap<Tenant, Completion>,
+    /// How often it is looked for complete traces.
+    pub every: Duration,
+    /// Bound on the memory for traces that are not settled, in bytes; beyond it the oldest are settled early.
+    pub pending_bytes: usize,
+    /// Most series of a tenant and minute in one settlement; the smallest of the rest are counted as `(other)`.
+    pub series_per_minute: usize,
+    /// Bound on the memory for figures that were read, in bytes.
+    pub cache_bytes: usize,
+    /// Figures are kept so long, by the minute that they speak of.
+    pub figures_age: Duration,
+}
+
+impl SettleConfig {
+    /// When a tenant's traces are complete.
+    pub fn completion(&self, tenant: &Tenant) -> Completion {
+        self.tenants.get(tenant).copied().unwrap_or(self.completion)
+    }
+}
+
+impl Default for SettleConfig {
+    fn default() -> Self {
+        Self {
+            completion: Completion::default(),
+            tenants: BTreeMap::new(),
+            every: Duration::from_secs(5),
+            pending_bytes: 128 << 20,
+            series_per_minute: 5000,
+            cache_bytes: 32 << 20,
+            figures_age: Duration::from_hours(30 * 24),
+        }
+    }
 }
 
 impl StoreConfig {
@@ -75,6 +121,7 @@ impl StoreConfig {
             merge: MergePolicy { fan_in: 16, block_bytes: 256 << 20, full_for: Duration::from_hours(1) },
             merge_memory_bytes: 8 << 20,
             retention: Retention::default(),
+            settle: SettleConfig::default(),
             look_over_every: Duration::from_mins(1),
             purge_after: Duration::from_mins(10),
             catalog_bytes: 1 << 20,

@@ -18,6 +18,8 @@ use crate::figures::Histogram;
 use crate::keep::thread::{KeepHealth, Message as KeepMessage};
 use crate::log::{Effect, Event, Inserted, Machine, Status, Writer};
 use crate::port::Clock;
+use crate::settle::Intake;
+use crate::settle::thread::SettleCounters;
 use crate::view::ViewCell;
 use crate::{Batch, Generation, Outcome};
 
@@ -29,6 +31,9 @@ pub(crate) struct Shared {
     pub(crate) live_shards: usize,
     pub(crate) keeper: Sender<KeepMessage>,
     pub(crate) keep_health: KeepHealth,
+    pub(crate) settle_health: KeepHealth,
+    pub(crate) settled: SettleCounters,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stopping: AtomicBool,
     pub(crate) status: Mutex<Status>,
@@ -94,13 +99,21 @@ pub(crate) struct Reply {
     bytes: u64,
     span_count: u32,
     offered_nanos: u64,
+    received_unix_nanos: u64,
 }
 
 impl Reply {
     pub(crate) fn new(shared: Arc<Shared>, batch: &Batch, bytes: u64, call: Box<dyn FnOnce(Outcome) + Send>) -> Self {
         shared.counters.queue_batches.fetch_add(1, Ordering::Relaxed);
         let offered_nanos = shared.clock.monotonic_nanos();
-        Self { call: Some(call), shared, bytes, span_count: batch.span_count, offered_nanos }
+        Self {
+            call: Some(call),
+            shared,
+            bytes,
+            span_count: batch.span_count,
+            offered_nanos,
+            received_unix_nanos: batch.received_unix_nanos,
+        }
     }
 
     pub(crate) fn send(mut self, outcome: Outcome) {
@@ -110,6 +123,7 @@ impl Reply {
     fn answer(&mut self, outcome: Outcome) {
         let Some(call) = self.call.take() else { return };
         let counters = &self.shared.counters;
+        self.shared.intake.answered(self.received_unix_nanos, outcome);
         match outcome {
             Outcome::Stored => {
                 counters.stored_batches.fetch_add(1, Ordering::Relaxed);

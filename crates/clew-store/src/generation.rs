@@ -23,6 +23,8 @@ pub struct Generation {
     broken: AtomicBool,
     /// Monotonic time of its first batch; [`u64::MAX`] before.
     began_nanos: AtomicU64,
+    /// Receive time of its oldest batch in unix nanoseconds; [`u64::MAX`] before.
+    received_from: AtomicU64,
     /// The requests that its batches came in, to know them again.
     requests: Mutex<Vec<Request>>,
 }
@@ -37,6 +39,7 @@ impl Generation {
             inserting: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
             began_nanos: AtomicU64::new(u64::MAX),
+            received_from: AtomicU64::new(u64::MAX),
             requests: Mutex::default(),
         }
     }
@@ -45,6 +48,7 @@ impl Generation {
     pub fn begin(&self, batch: &Batch, now_nanos: u64) {
         self.inserting.fetch_add(1, Ordering::SeqCst);
         self.began_nanos.fetch_min(now_nanos, Ordering::Relaxed);
+        self.received_from.fetch_min(batch.received_unix_nanos, Ordering::Relaxed);
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.push(Request { hash: batch.body_hash, received_unix_nanos: batch.received_unix_nanos });
     }
@@ -76,6 +80,11 @@ impl Generation {
     /// Monotonic time of its first batch; `None` before.
     pub fn began_nanos(&self) -> Option<u64> {
         Some(self.began_nanos.load(Ordering::Relaxed)).filter(|began| *began != u64::MAX)
+    }
+
+    /// When its oldest batch was received, in unix nanoseconds; [`u64::MAX`] before.
+    pub fn received_from(&self) -> u64 {
+        self.received_from.load(Ordering::Relaxed)
     }
 
     /// The requests that its batches came in.

@@ -14,6 +14,7 @@ pub mod live;
 pub mod log;
 pub mod port;
 mod replay;
+pub mod settle;
 pub mod start;
 pub mod store;
 #[cfg(test)]
@@ -25,7 +26,7 @@ pub use check::{
     BlockReport, CatalogReport, CheckError, CheckReport, ColumnTotal, ColumnsReport, SegmentReport, StrayFile, check,
     columns,
 };
-pub use config::{Ports, StoreConfig};
+pub use config::{Ports, SettleConfig, StoreConfig};
 pub use figures::{Histogram, HistogramFigures, StoreFigures};
 pub use generation::Generation;
 pub use health::HealthReason;

@@ -8,6 +8,7 @@ use crate::live::Live;
 use crate::log::recover::LOG_FOLDER;
 use crate::log::{Damage, Machine, Recovered, Resume, Writer};
 use crate::replay::{Replay, replay};
+use crate::settle::Intake;
 use crate::{Generation, OpenError, Ports, StoreConfig};
 
 /// A store's parts, before they are given threads.
@@ -28,12 +29,14 @@ pub struct Started {
     pub damage: Arc<[Damage]>,
     /// What is wrong with the blocks or the catalog, in sentences.
     pub lost: Vec<String>,
+    /// Gives batches their time of receipt.
+    pub intake: Arc<Intake>,
 }
 
 /// Reads the catalog, sweeps what it does not name, frees the log that blocks stand in for and replays the rest. May be
 /// interrupted and begun again at any point.
 pub fn start(config: &StoreConfig, ports: &Ports) -> Result<Started, OpenError> {
-    let Found { keeper, lost } = keep::open(config, ports)?;
+    let Found { keeper, mut lost } = keep::open(config, ports)?;
     for what in &lost {
         tracing::error!("blocks or the catalog are damaged: {what}");
     }
@@ -51,9 +54,12 @@ pub fn start(config: &StoreConfig, ports: &Ports) -> Result<Started, OpenError> 
     let growing = growing.ok_or_else(|| OpenError::Thread("there is no generation to grow".to_owned()))?;
     let resume = known_again(&keeper, config, ports, std::mem::take(&mut recovered.resume));
     keeper.view().change(|view| (view.generations, view.damage) = (generations, Arc::clone(&damage)));
+    let (last_unix_nanos, unread) = keeper.find_uncounted();
+    lost.extend(unread);
+    let intake = Arc::new(Intake::new(last_unix_nanos));
     let machine = Machine::new(config, resume);
     let writer = Writer::new(Arc::clone(&ports.disk), Arc::clone(&ports.clock), config.data_dir.join(LOG_FOLDER));
-    Ok(Started { keeper, growing, machine, writer, recovered, replay_nanos: nanos, damage, lost })
+    Ok(Started { keeper, growing, machine, writer, recovered, replay_nanos: nanos, damage, lost, intake })
 }
 
 /// The generations that the log is replayed into: one for what a deletion speaks of and one for what came after it, so that

@@ -18,6 +18,8 @@ use crate::log::recover::segment_files;
 use crate::log::{Damage, Status};
 use crate::port::Disk;
 use crate::replay::Replay;
+use crate::settle::thread::{Message as SettleMessage, Parts, SettleCounters};
+use crate::settle::{self, Judge, KeepAll, Settler};
 use crate::start::{self, Started};
 use crate::view::View;
 use crate::{Batch, Encoding, HealthReason, Outcome, Ports, StoreConfig, StoreFigures, driver, folder};
@@ -100,7 +102,8 @@ struct Inner {
     kept: Arc<KeepCounters>,
     cache: Arc<clew_block::Cache>,
     disk: Arc<dyn Disk>,
-    threads: Mutex<Option<(LogThread, JoinHandle<()>)>>,
+    settle_messages: Sender<SettleMessage>,
+    threads: Mutex<Option<(LogThread, JoinHandle<()>, JoinHandle<()>)>>,
     closed: OnceLock<Result<(), CloseError>>,
 }
 
@@ -110,6 +113,11 @@ const BATCH_OVERHEAD_BYTES: u64 = 512;
 impl Store {
     /// Locks the data folder, replays the log and starts the store's threads.
     pub fn open(config: StoreConfig, ports: Ports) -> Result<Self, OpenError> {
+        Self::open_with(config, ports, Box::new(KeepAll))
+    }
+
+    /// The same with somebody who judges traces.
+    pub fn open_with(config: StoreConfig, ports: Ports, judge: Box<dyn Judge>) -> Result<Self, OpenError> {
         let Ports { disk, clock } = ports;
         folder::refuse_foreign(&config.data_dir, &*disk)?;
         let lock = folder::lock(&config.data_dir, &*disk)?;
@@ -117,7 +125,7 @@ impl Store {
             folder::put_format(&config.data_dir, &*disk)?;
         }
         let ports = Ports { disk, clock };
-        let Started { keeper, growing, machine, writer, recovered, replay_nanos, damage, lost } =
+        let Started { keeper, growing, machine, writer, recovered, replay_nanos, damage, lost, intake } =
             start::start(&config, &ports)?;
         let view = Arc::clone(keeper.view());
         let (kept, cache, disk) = (Arc::clone(keeper.counters()), Arc::clone(keeper.cache()), Arc::clone(&ports.disk));
@@ -128,6 +136,9 @@ impl Store {
             live_shards: config.live_shards,
             keeper: keep_messages,
             keep_health: KeepHealth::default(),
+            settle_health: KeepHealth::default(),
+            settled: SettleCounters::default(),
+            intake: Arc::clone(&intake),
             clock: ports.clock,
             stopping: AtomicBool::new(false),
             status: Mutex::new(Status::Well),
@@ -143,23 +154,42 @@ impl Store {
         let failed = |error| OpenError::Thread(format!("a thread of the store could not be started: {error}"));
         let (messages, log_thread) =
             driver::start(&driver, Arc::clone(&shared), machine, writer, growing, Arc::clone(&lock)).map_err(failed)?;
+        let (book, judge_state) = (Arc::clone(keeper.book()), keeper.judge_state().to_vec());
+        let settler = Settler::new(judge, config.clone(), &judge_state);
         let own = (shared.keeper.clone(), told);
         let keep_thread =
             keep::thread::start(keeper, Arc::clone(&shared), own, messages.clone(), lock).map_err(failed)?;
-        let threads = Mutex::new(Some((log_thread, keep_thread)));
+        let (settle_messages, told) = crossbeam_channel::unbounded();
+        let parts = Parts { settler, judge_state, book, intake, config: config.clone() };
+        let settle_thread = settle::thread::start(parts, Arc::clone(&shared), told).map_err(failed)?;
+        let threads = Mutex::new(Some((log_thread, keep_thread, settle_thread)));
         let closed = OnceLock::new();
         let replay = Replay { recovered, nanos: replay_nanos };
-        let inner = Inner { shared, messages, config, replay, damage, lost, kept, cache, disk, threads, closed };
+        let inner = Inner {
+            shared,
+            messages,
+            settle_messages,
+            config,
+            replay,
+            damage,
+            lost,
+            kept,
+            cache,
+            disk,
+            threads,
+            closed,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Offers a batch; never blocks. `reply` is called exactly once: after the batch is synced and its spans are visible,
     /// or with the reason why it is not stored, in that case perhaps before this call returns.
-    pub fn offer(&self, batch: Batch, reply: Box<dyn FnOnce(Outcome) + Send>) {
+    pub fn offer(&self, mut batch: Batch, reply: Box<dyn FnOnce(Outcome) + Send>) {
         let shared = &self.inner.shared;
         let plain = if batch.encoding == Encoding::Identity { 0 } else { batch.body.len() as u64 };
         let bytes = BATCH_OVERHEAD_BYTES + batch.stored.len() as u64 + plain;
         let queued = shared.counters.queue_bytes.fetch_add(bytes, Ordering::AcqRel);
+        batch.received_unix_nanos = shared.intake.begin(batch.received_unix_nanos);
         let reply = Reply::new(Arc::clone(shared), &batch, bytes, reply);
         if shared.stopping.load(Ordering::Acquire) {
             return reply.send(Outcome::Refused(RefuseReason::Stopping));
@@ -198,6 +228,12 @@ impl Store {
         self.keep(Box::new(answer), |answer| KeepMessage::Delete { tenant, trace_id, answer });
     }
 
+    /// Settles the traces that are complete, without waiting for the next look.
+    pub fn settle(&self, answer: impl FnOnce(Result<(), KeepError>) + Send + 'static) {
+        // Should the thread be gone, the answer is dropped with the message, which whoever waits for it sees.
+        let _ = self.inner.settle_messages.send(SettleMessage::Look(Box::new(answer)));
+    }
+
     /// Removes what is over, and writes blocks anew that hold what was deleted, without waiting for the next look.
     pub fn expire(&self, answer: impl FnOnce(Result<(), KeepError>) + Send + 'static) {
         self.keep(Box::new(answer), KeepMessage::Expire);
@@ -231,6 +267,7 @@ impl Store {
             add(HealthReason::WORKER_FAILED, format!("a batch is in the log but could not be made visible: {what}"));
         }
         reasons.extend(shared.keep_health.reason());
+        reasons.extend(shared.settle_health.reason());
         for what in &self.inner.lost {
             reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail: what.clone() });
         }
@@ -313,16 +350,18 @@ impl Inner {
         if !self.shared.stopping.swap(true, Ordering::AcqRel) {
             // Should a thread be gone, there is nothing to stop.
             let _ = self.messages.send(Message::Stop);
+            let _ = self.settle_messages.send(SettleMessage::Stop);
             let _ = self.shared.keeper.send(KeepMessage::Stop);
         }
         if driver::is_store_thread() {
             return Ok(());
         }
         let mut running = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((log, keeper)) = running.take() {
+        if let Some((log, keeper, settler)) = running.take() {
             let result = log.join().unwrap_or_else(|_| Err("the log thread failed".to_owned()));
             let kept = keeper.join().map_err(|_| "the thread that seals failed".to_owned());
-            let _ = self.closed.set(result.and(kept).map_err(CloseError));
+            let settled = settler.join().map_err(|_| "the thread that settles failed".to_owned());
+            let _ = self.closed.set(result.and(kept).and(settled).map_err(CloseError));
         }
         self.closed.get().cloned().unwrap_or(Ok(()))
     }

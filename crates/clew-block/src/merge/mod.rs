@@ -163,19 +163,19 @@ impl<W: Write + Send> Run<'_, '_, W> {
         }
     }
 
-    /// What was decided about a trace that is in these inputs: should they say different things, that it is kept.
+    /// What was decided about a trace that is in these inputs: what is known beside them was decided last. Should they say
+    /// different things, it is kept.
     fn verdict(&self, tenant: &Tenant, id: TraceId, sources: &[usize]) -> Option<Verdict> {
-        let mut found: Option<Verdict> = None;
-        let mut is_known = true;
-        for at in sources {
-            let verdict = self.cursors[*at].verdict();
-            is_known &= verdict.is_some();
-            if verdict.is_some_and(|verdict| found.is_none() || verdict.keep) {
-                found = verdict.cloned();
+        if let Some(last) = (self.merge.verdict_of)(tenant, id) {
+            return Some(last);
+        }
+        let mut found: Option<&Verdict> = None;
+        for verdict in sources.iter().filter_map(|at| self.cursors[*at].verdict()) {
+            if found.is_none() || verdict.keep {
+                found = Some(verdict);
             }
         }
-        let other = if is_known { None } else { (self.merge.verdict_of)(tenant, id) };
-        if other.as_ref().is_some_and(|verdict| found.is_none() || verdict.keep) { other } else { found }
+        found.cloned()
     }
 
     /// Writes what these inputs have of a trace.

@@ -166,6 +166,10 @@ impl SpanSource for Block {
         lookup::rows(self, tenant, ids, Depth::Outline, expired)
     }
 
+    fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        lookup::rows(self, tenant, ids, Depth::Figures, expired)
+    }
+
     fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {
         matched::matched(self, request, expired)
     }

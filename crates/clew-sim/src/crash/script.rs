@@ -34,8 +34,12 @@ pub enum Step {
     Merge,
     /// Remove the files of removed blocks that nobody reads.
     Bury,
+    /// Settle what is complete.
+    Settle,
     /// So many nanoseconds pass.
     Advance(u64),
+    /// The wall clock is set back so many nanoseconds.
+    SetBack(u64),
     /// A reader takes the view, in place of the last reader.
     Hold,
     /// The reader is done.
@@ -82,6 +86,8 @@ const TRACE_SPANS_MAX: usize = 12;
 /// So that merges do not come where the workload draws.
 const MERGES_SALT: u64 = 0x6d65_7267;
 
+const SECOND_NANOS: u64 = 1_000_000_000;
+
 const MINUTE_NANOS: u64 = 60_000_000_000;
 
 /// Deletions are old enough after it for blocks to be written anew.
@@ -123,8 +129,13 @@ impl Script {
         let mut now = EPOCH_UNIX_NANOS;
         for _ in 0..random.between(16, 36) {
             match random.below(100) {
-                0..40 => script.group(&mut random, &mut workload, &mut senders, now),
-                40..48 => script.steps.push(Step::Cut),
+                0..36 => script.group(&mut random, &mut workload, &mut senders, now),
+                36..44 => {
+                    let nanos = SECOND_NANOS * *random.pick(&[0, 1, 31, 31, 301]);
+                    now += nanos;
+                    script.steps.extend([Step::Advance(nanos), Step::Settle]);
+                }
+                44..48 => script.steps.push(Step::Cut),
                 48..62 => script.steps.extend([Step::Cut, Step::Seal]),
                 62..66 => script.steps.push(Step::Seal),
                 66..74 => script.delete(&mut random),
@@ -134,7 +145,11 @@ impl Script {
                     script.steps.extend([Step::Advance(PURGE_NANOS), Step::Purge]);
                 }
                 83..86 => script.steps.push(Step::Bury),
-                86..93 => {
+                86..88 => {
+                    now -= MINUTE_NANOS / 2;
+                    script.steps.push(Step::SetBack(MINUTE_NANOS / 2));
+                }
+                88..93 => {
                     let nanos = MINUTE_NANOS * *random.pick(&[1, 35, 70, 150]);
                     now += nanos;
                     script.steps.push(Step::Advance(nanos));

@@ -24,6 +24,10 @@ pub(crate) enum Plant {
     ReuseName,
     /// The blocks that another one is made of are removed when its bytes are durable, before it counts.
     RemoveInputsEarly,
+    /// The files of settlements are not synced.
+    SkipSettleSync,
+    /// Every second settlement has the file of the one before it.
+    ReuseSettlement,
 }
 
 /// A disk with a mistake on the way to it.
@@ -61,6 +65,10 @@ impl Planted {
     fn place(&self, path: &Path) -> PathBuf {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let (plain, ending) = name.strip_suffix(".tmp").map_or((name, ""), |plain| (plain, ".tmp"));
+        if let Some(number) = plain.strip_suffix(".settled").filter(|_| self.plant == Plant::ReuseSettlement) {
+            let number = u64::from_str_radix(number, 16).unwrap_or_default();
+            return path.with_file_name(format!("{:016x}.settled{ending}", number & !1));
+        }
         match BlockName::of_file(plain) {
             Some((BlockName(number), file)) if self.plant == Plant::ReuseName && number % 2 == 1 => {
                 path.with_file_name(BlockName(number - 1).file_name(file) + ending)
@@ -166,6 +174,7 @@ impl DiskFile for PlantedFile {
     fn sync_data(&mut self) -> io::Result<()> {
         match self.plant {
             Plant::SkipSync if is_in(&self.path, "blocks") => return Ok(()),
+            Plant::SkipSettleSync if is_in(&self.path, "settled") => return Ok(()),
             Plant::PublishBeforeSync if self.is_named && is_in(&self.path, "log") => self.owes_sync = true,
             _ => self.file.sync_data()?,
         }

@@ -10,7 +10,10 @@ const FILE_MAGIC: [u8; 8] = *b"clew cat";
 
 /// The newest version of files and frames known here. Anything that an edit or a state can newly say is a new version: one
 /// that is not known is refused by name, never read in part.
-pub const CATALOG_VERSION: u32 = 1;
+pub const CATALOG_VERSION: u32 = 2;
+
+/// The oldest version that is read; what it could not say has defaults.
+const CATALOG_VERSION_MIN: u32 = 1;
 
 /// Length of a file's header.
 pub(super) const FILE_HEADER_BYTES: usize = 32;
@@ -108,8 +111,8 @@ impl FileHeader {
             return Err(CodecError::NoHeader);
         }
         match number(header, 8, 4) as u32 {
-            CATALOG_VERSION => Ok(Self { number: number(header, 12, 8), length: number(header, 20, 8) }),
-            newer => Err(CodecError::Newer(newer)),
+            version if !is_known(version) => Err(CodecError::Newer(version)),
+            _ => Ok(Self { number: number(header, 12, 8), length: number(header, 20, 8) }),
         }
     }
 }
@@ -139,7 +142,7 @@ impl FrameHeader {
         if !stands_here || number(header, CRC_AT, 4) != u64::from(header_crc(header)) {
             return Err(CodecError::NoHeader);
         }
-        if u32::from(header[4]) != CATALOG_VERSION {
+        if !is_known(u32::from(header[4])) {
             return Err(CodecError::Newer(header[4].into()));
         }
         let kind = match header[5] {
@@ -179,6 +182,11 @@ pub(super) fn has_later_frame(bytes: &[u8], from: usize, last: u64) -> bool {
         Err(CodecError::Newer(_) | CodecError::Nonsense) => true,
         Err(CodecError::NoHeader | CodecError::Payload(_)) => false,
     })
+}
+
+/// Whether files and frames of that version are read here.
+fn is_known(version: u32) -> bool {
+    (CATALOG_VERSION_MIN..=CATALOG_VERSION).contains(&version)
 }
 
 /// The number of up to eight bytes at an offset; the bytes are there.

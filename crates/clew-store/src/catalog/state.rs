@@ -41,6 +41,84 @@ pub struct Deletion {
     pub at_unix_nanos: u64,
 }
 
+/// The file of a settlement, or of several that were merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SettleEntry {
+    /// The file's number, from which it has its name.
+    pub number: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// Number of its first record; records are numbered as they were settled.
+    pub first_sequence: u64,
+    /// How many there are.
+    pub record_count: u64,
+    /// What was received before is counted, of the traces in it; of several settlements, the latest.
+    pub through_unix_nanos: u64,
+    /// First and last minute that its figures speak of, in unix minutes.
+    pub minutes: (u64, u64),
+    /// Whose figures, by name.
+    pub tenants: Vec<Tenant>,
+    /// Whether any verdict is other than to keep the trace as every trace is, or a trace was settled before.
+    pub is_special: bool,
+}
+
+/// A trace that was to be dropped, and is kept since a late span brought an error: older blocks say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reversed {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The rule that keeps it.
+    pub rule: String,
+    /// Spans received before are in blocks that may say otherwise, in unix nanoseconds.
+    pub through_unix_nanos: u64,
+}
+
+/// More are not remembered: the oldest are forgotten first.
+const REVERSED_MAX: usize = 100_000;
+
+/// What was settled.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SettleState {
+    /// The files, by their first record.
+    pub files: Vec<SettleEntry>,
+    /// All that was received before is counted, in unix nanoseconds.
+    pub watermark_unix_nanos: u64,
+    /// Above the numbers of all files that ever counted.
+    pub next_file: u64,
+    /// Above the numbers of all records.
+    pub next_sequence: u64,
+    /// What the judge remembers.
+    pub judge: Vec<u8>,
+    /// Traces that are kept against what older blocks say, oldest first.
+    pub reversed: Vec<Reversed>,
+}
+
+/// A change of what was settled.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SettleEdit {
+    /// Files that count from now on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<SettleEntry>,
+    /// Files that count no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<u64>,
+    /// From now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark_unix_nanos: Option<u64>,
+    /// What the judge remembers from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Vec<u8>>,
+    /// Traces that are kept from now on against what older blocks say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reversed: Vec<Reversed>,
+}
+
 /// Something of the catalog that was synced and cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -78,6 +156,9 @@ pub struct State {
     pub deletions: Vec<Deletion>,
     /// What a damaged catalog lost, until a repair acknowledges it.
     pub lost: Vec<CatalogDamage>,
+    /// What was settled.
+    #[serde(default)]
+    pub settled: SettleState,
 }
 
 /// One atomic change of the state: all of it, or nothing.
@@ -105,6 +186,9 @@ pub struct Edit {
     /// Whether all that was lost before is acknowledged, and told no more.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub acknowledges_lost: bool,
+    /// What was settled, or merged of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<SettleEdit>,
 }
 
 /// An edit that the state cannot take: a bug where it is made, damage where it is read.
@@ -128,6 +212,12 @@ pub enum EditError {
         /// What the edit says.
         edit: u64,
     },
+    /// It adds the file of a settlement that is there, or whose number was used.
+    #[error("file {0} of a settlement is added and its number was used already")]
+    KnownSettlement(u64),
+    /// It removes the file of a settlement that is not there.
+    #[error("file {0} of a settlement is removed and is not there")]
+    UnknownSettlement(u64),
     /// It forgets a deletion that is not there.
     #[error("a deletion of tenant {0} is forgotten and is not there")]
     UnknownDeletion(Tenant),
@@ -158,6 +248,9 @@ impl State {
         if let Some(sealed) = edit.sealed_through.filter(|sealed| *sealed < self.sealed_through) {
             return Err(EditError::Unsealed { now: self.sealed_through, edit: sealed });
         }
+        if let Some(settled) = &edit.settled {
+            self.settled.check(settled)?;
+        }
         match edit.forgotten_deletions.iter().find(|forgotten| !self.deletions.contains(forgotten)) {
             Some(unknown) => Err(EditError::UnknownDeletion(unknown.tenant.clone())),
             None => Ok(()),
@@ -182,6 +275,10 @@ impl State {
             self.next_block = self.next_block.max(deletion.below.0);
         }
         self.deletions.extend(edit.deletion.filter(|new| !self.deletions.contains(new)));
+        if let Some(settled) = edit.settled {
+            self.settled.apply(settled);
+            self.settled.forget_reversed(&self.blocks);
+        }
         if edit.acknowledges_lost {
             self.lost.clear();
         }
@@ -226,6 +323,42 @@ impl State {
         let next_block = known.last_key_value().map_or(0, |(name, _)| name.0 + 1);
         let blocks = known.into_iter().filter(|(name, _)| !replaced.contains(name)).collect();
         Self { blocks, sealed_through, next_block, ..Self::default() }
+    }
+}
+
+impl SettleState {
+    fn check(&self, edit: &SettleEdit) -> Result<(), EditError> {
+        let mut next = self.next_file;
+        for entry in &edit.added {
+            if entry.number < next || entry.number >= BLOCKS_MAX {
+                return Err(EditError::KnownSettlement(entry.number));
+            }
+            next = entry.number + 1;
+        }
+        let is_unknown = |number: &&u64| !self.files.iter().any(|entry| entry.number == **number);
+        edit.removed.iter().find(is_unknown).map_or(Ok(()), |unknown| Err(EditError::UnknownSettlement(*unknown)))
+    }
+
+    fn apply(&mut self, edit: SettleEdit) {
+        self.files.retain(|entry| !edit.removed.contains(&entry.number));
+        for entry in edit.added {
+            self.next_file = self.next_file.max(entry.number + 1);
+            self.next_sequence = self.next_sequence.max(entry.first_sequence + entry.record_count);
+            self.files.push(entry);
+        }
+        self.files.sort_by_key(|entry| (entry.first_sequence, entry.number));
+        self.watermark_unix_nanos = edit.watermark_unix_nanos.unwrap_or(0).max(self.watermark_unix_nanos);
+        self.judge = edit.judge.unwrap_or_else(|| std::mem::take(&mut self.judge));
+        self.reversed.extend(edit.reversed);
+    }
+
+    /// Forgets reversals that no block is older than.
+    fn forget_reversed(&mut self, blocks: &BTreeMap<BlockName, BlockEntry>) {
+        let parts = blocks.values().flat_map(|entry| &entry.meta.tenants);
+        let oldest = parts.map(|part| part.received_unix_nanos.0).min().unwrap_or(u64::MAX);
+        self.reversed.retain(|reversed| reversed.through_unix_nanos > oldest);
+        let excess = self.reversed.len().saturating_sub(REVERSED_MAX);
+        self.reversed.drain(..excess);
     }
 }
 

@@ -101,7 +101,7 @@ impl Repair<'_> {
         }
         let rebuilt = State::rebuild(entries, log_first);
         let sealed_through = rebuilt.sealed_through.max(old.sealed_through);
-        let state = State { sealed_through, deletions: old.deletions.clone(), ..rebuilt };
+        let state = State { sealed_through, deletions: old.deletions.clone(), settled: old.settled.clone(), ..rebuilt };
         for (name, entry) in old.blocks.iter().filter(|(name, _)| !state.blocks.contains_key(*name)) {
             self.report.repairs.push(format!(
                 "block {name} of {} spans, which the catalog named, has no file any more or was replaced: it left the \

@@ -16,6 +16,7 @@
 //! | `retention` | which spans are over |
 //! | `files` | the files of blocks |
 //! | `seal` | from a generation to a block |
+//! | `settle` | the edits of settlements |
 //! | `rewrite` | a block without some of its spans |
 //! | `merge` | several blocks into one |
 //! | `start` | the blocks as they are found at the start |
@@ -27,12 +28,13 @@ pub mod policy;
 pub mod retention;
 pub(crate) mod rewrite;
 mod seal;
+mod settle;
 pub(crate) mod start;
 pub(crate) mod thread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use clew_block::{Block, BlockName, Cache, WriteError, WriteOptions};
 use clew_model::{Tenant, TraceId};
@@ -46,6 +48,8 @@ pub use self::start::{Found, open};
 use crate::catalog::{BlockEntry, Catalog, CommitError, Deletion, Edit};
 use crate::figures::Histogram;
 use crate::log::recover::{LOG_FOLDER, segment_files};
+use crate::settle::Book;
+use crate::settle::files::SettleFiles;
 use crate::view::{ViewCell, position};
 use crate::{Ports, StoreConfig};
 
@@ -112,9 +116,9 @@ pub struct KeepCounters {
     /// Seals, and how long they took.
     pub seal_seconds: Histogram,
     /// Figures that only grow.
-    pub totals: std::sync::Mutex<KeepTotals>,
+    pub totals: Mutex<KeepTotals>,
     /// Spans of traces that were not to be kept, left out of blocks, by the rule that decided so.
-    dropped_by_rule: std::sync::Mutex<BTreeMap<String, u64>>,
+    dropped_by_rule: Mutex<BTreeMap<String, u64>>,
 }
 
 impl KeepCounters {
@@ -176,6 +180,9 @@ pub struct Keeper {
     graveyard: Vec<Arc<Block>>,
     /// Names of removed blocks whose files are still to be removed.
     corpses: Vec<BlockName>,
+    settle_files: SettleFiles,
+    /// What is not counted yet.
+    book: Arc<Mutex<Book>>,
     /// Blocks that a merge failed at, which are not tried again.
     unmergeable: BTreeSet<BlockName>,
     /// Blocks that are to be written anew: some of their spans are over, or were deleted.
@@ -192,6 +199,16 @@ impl Keeper {
     /// What parts of blocks it has in memory.
     pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
+    }
+
+    /// What is not counted yet.
+    pub fn book(&self) -> &Arc<Mutex<Book>> {
+        &self.book
+    }
+
+    /// What the judge remembered when it was committed last.
+    pub fn judge_state(&self) -> &[u8] {
+        &self.catalog.state().settled.judge
     }
 
     /// What it counted.

@@ -11,6 +11,7 @@ use crate::catalog::{BlockEntry, CatalogDamage, Deletion, Edit};
 use crate::live::order;
 use crate::log::Damage;
 use crate::log::recover::LOG_FOLDER;
+use crate::settle::thread::lock;
 
 impl Keeper {
     /// Puts a complete generation into a block and shows that in its place. Without effect on what readers see until it
@@ -30,10 +31,19 @@ impl Keeper {
         };
         self.commit(sealed).inspect_err(|error| self.give_up_after(error, name))?;
         let block = entry.as_ref().map(|entry| self.block(entry));
+        // What arrived since it was looked last would not be seen in the block.
+        let mut book = lock(&self.book);
+        for (tenant, arrivals) in generation.live.arrivals(book.seen_before()) {
+            book.arrived(&tenant, arrivals);
+        }
+        let (uncounted, through_unix_nanos) = (Arc::new(book.snapshot()), book.seen_before());
         self.view.change(|view| {
             view.generations.retain(|other| !Arc::ptr_eq(other, generation));
             view.blocks.extend(block);
+            view.settled.uncounted = uncounted;
+            view.settled.through_unix_nanos = through_unix_nanos;
         });
+        drop(book);
         self.free_log();
         self.counters.seal_seconds.observe_nanos(self.ports.clock.monotonic_nanos().saturating_sub(started));
         self.count(|totals| {

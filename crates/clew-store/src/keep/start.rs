@@ -7,10 +7,12 @@ use std::sync::Arc;
 use clew_block::{Block, BlockFile, BlockName, Cache};
 
 use super::files::BlockFiles;
+use super::settle::BySettlement;
 use super::{KeepCounters, Keeper, Undecided};
 use crate::catalog::{self, Catalog, Recovered, State};
 use crate::log::recover::segment_files;
 use crate::port::{Disk, Entry};
+use crate::settle::files::{SETTLED_FOLDER, SettleFiles};
 use crate::view::{View, ViewCell};
 use crate::{OpenError, Ports, StoreConfig};
 
@@ -68,14 +70,19 @@ pub fn open(config: &StoreConfig, ports: &Ports) -> Result<Found, OpenError> {
         counters: Arc::new(KeepCounters::default()),
         graveyard: Vec::new(),
         corpses: Vec::new(),
+        settle_files: SettleFiles::new(Arc::clone(&ports.disk), &config.data_dir, config.settle.cache_bytes as u64),
+        book: Arc::default(),
         unmergeable: BTreeSet::new(),
         stale: BTreeSet::new(),
         decided: Arc::new(Undecided),
     };
+    keeper.sweep_settled(&mut lost).map_err(OpenError::at(&config.data_dir.join(SETTLED_FOLDER)))?;
     let blocks: Vec<Arc<Block>> = keeper.catalog.state().blocks.values().map(|entry| keeper.block(entry)).collect();
     announce(&blocks, config.cache_bytes as u64);
     let deletions = keeper.catalog.state().deletions.clone().into();
-    keeper.view = Arc::new(ViewCell::new(View { blocks, deletions, lost: lost.clone().into(), ..View::default() }));
+    let view = View { blocks, deletions, lost: lost.clone().into(), ..View::default() };
+    keeper.view = Arc::new(ViewCell::new(view));
+    keeper.decided = Arc::new(BySettlement(Arc::clone(&keeper.view)));
     Ok(Found { keeper, lost })
 }
 

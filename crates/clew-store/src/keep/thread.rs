@@ -12,6 +12,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::merge::thread::MergeThread;
 use super::{Growth, KeepError, Keeper, MergeDone, SealPolicy};
 use crate::driver::{self, Shared};
+use crate::settle::Settlement;
+use crate::settle::thread::lock;
 use crate::{HealthReason, driver::Message as LogMessage};
 
 /// How often it looks whether a cut is due, when nobody tells it anything.
@@ -26,9 +28,6 @@ const MERGE_EVERY_NANOS: u64 = 5_000_000_000;
 /// How long no merge is tried after one that failed.
 const MERGE_PAUSE_NANOS: u64 = 60_000_000_000;
 
-/// Spans that were received so long ago are in traces of which nothing is expected any more.
-const SETTLED_AFTER_NANOS: u64 = 330_000_000_000;
-
 /// An answer that somebody waits for.
 pub(crate) type Answer = Box<dyn FnOnce(Result<(), KeepError>) + Send>;
 
@@ -42,6 +41,8 @@ pub(crate) enum Message {
     Delete { tenant: Tenant, trace_id: Option<TraceId>, answer: Answer },
     /// Look for what is over now.
     Expire(Answer),
+    /// Commit what was settled.
+    Settle { settlement: Arc<Settlement>, answer: Answer },
     /// A merge ran.
     Merged(Box<MergeDone>),
     /// End.
@@ -57,7 +58,7 @@ impl KeepHealth {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, reason: Option<HealthReason>) {
+    pub(crate) fn set(&self, reason: Option<HealthReason>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 }
@@ -135,7 +136,11 @@ impl Runner {
             answer(Err(KeepError::Stopping));
         }
         while let Ok(message) = self.messages.try_recv() {
-            if let Message::Seal(answer) | Message::Expire(answer) | Message::Delete { answer, .. } = message {
+            if let Message::Seal(answer)
+            | Message::Expire(answer)
+            | Message::Delete { answer, .. }
+            | Message::Settle { answer, .. } = message
+            {
                 answer(Err(KeepError::Stopping));
             }
         }
@@ -154,6 +159,10 @@ impl Runner {
                 answer(through.and_then(|through| self.keeper.delete(tenant, trace_id, through)));
             }
             Message::Expire(answer) => answer(self.expire()),
+            Message::Settle { settlement, answer } => {
+                let book = Arc::clone(self.keeper.book());
+                answer(self.keeper.settle(&settlement, &mut lock(&book)));
+            }
             Message::Merged(done) => self.merged(*done),
         }
     }
@@ -201,7 +210,8 @@ impl Runner {
 
     /// Has what is due next run: a merge, or a block that is written anew.
     fn merge(&mut self) {
-        let settled_through = self.shared.clock.unix_nanos().saturating_sub(SETTLED_AFTER_NANOS);
+        // What is settled later is merged later.
+        let settled_through = self.shared.view.view().settled.watermark_unix_nanos();
         match self.keeper.plan_merge(settled_through) {
             Ok(Some(job)) => self.is_merging = self.merges.run(job),
             Ok(None) => {}

@@ -54,6 +54,7 @@ use foldhash::fast::RandomState;
 use self::insert::Inserter;
 use self::shard::{Growth, Shard};
 use crate::Batch;
+use crate::settle::Arrival;
 
 /// A chunk holds this many rows, as a power of two.
 const CHUNK_BITS: u32 = 14;
@@ -150,6 +151,31 @@ impl Live {
     /// Traces held, over all tenants.
     pub fn trace_count(&self) -> u64 {
         self.figures.trace_count.load(Ordering::Relaxed)
+    }
+
+    /// The traces of which spans were received at that instant or later, by tenant.
+    pub fn arrivals(&self, since_unix_nanos: u64) -> Vec<(Tenant, Vec<Arrival>)> {
+        let tenants: Vec<Tenant> = read(&self.heads).keys().cloned().collect();
+        let of = |tenant: Tenant| {
+            let arrivals = self.arrivals_of(&tenant, since_unix_nanos);
+            (tenant, arrivals)
+        };
+        tenants.into_iter().map(of).filter(|(_, arrivals)| !arrivals.is_empty()).collect()
+    }
+
+    /// The same of one tenant.
+    pub fn arrivals_of(&self, tenant: &Tenant, since_unix_nanos: u64) -> Vec<Arrival> {
+        let mut arrivals = Vec::new();
+        for shard in self.head(tenant).iter().flat_map(|head| &head.shards) {
+            let shard = read(shard);
+            let recent = shard.traces().iter().filter(|trace| trace.last_received >= since_unix_nanos);
+            arrivals.extend(recent.map(|trace| Arrival {
+                trace_id: trace.id,
+                last_received: trace.last_received,
+                root_seen: trace.root_seen,
+            }));
+        }
+        arrivals
     }
 
     fn head(&self, tenant: &Tenant) -> Option<Arc<Head>> {

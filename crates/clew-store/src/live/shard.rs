@@ -46,8 +46,12 @@ pub(super) struct Shard {
 pub(super) struct Trace {
     pub(super) id: TraceId,
     pub(super) extent: Extent,
+    /// When its last span was received, in unix nanoseconds.
+    pub(super) last_received: u64,
     /// Its last row; each row names the one before it.
     pub(super) last_row: u32,
+    /// Whether a span of it has no parent.
+    pub(super) root_seen: bool,
     /// The chunk of its first row.
     first_chunk: u32,
 }
@@ -130,6 +134,8 @@ impl Shard {
         let row = chunk << growth.chunk_bits | active.chunk().row_count() as u32;
         let trace = &mut self.traces[ordinal as usize];
         let previous = std::mem::replace(&mut trace.last_row, row);
+        trace.last_received = trace.last_received.max(received_unix_nanos);
+        trace.root_seen |= span.parent_span_id.is_none();
         active.push(span, Place { trace: ordinal, previous, pair, received_unix_nanos }, &mut codes.shapes);
         self.traces.len() > count_before
     }
@@ -218,7 +224,14 @@ impl Shard {
         self.last_trace = found.unwrap_or(traces.len() as u32);
         let Some(ordinal) = found else {
             let ordinal = traces.len() as u32;
-            traces.push(Trace { id: span.trace_id, extent, last_row: NONE, first_chunk: chunk });
+            traces.push(Trace {
+                id: span.trace_id,
+                extent,
+                last_received: 0,
+                last_row: NONE,
+                root_seen: false,
+                first_chunk: chunk,
+            });
             self.index.insert_unique(hash, ordinal, |ordinal| growth.trace_hash(traces[*ordinal as usize].id));
             self.covers[chunk as usize].widen(extent);
             return ordinal;

@@ -29,6 +29,7 @@ use clew_model::{Tenant, TraceId};
 
 use crate::catalog::Deletion;
 use crate::log::Damage;
+use crate::settle::Settled;
 use crate::{Generation, Live};
 
 /// All that there is, at one moment.
@@ -44,6 +45,8 @@ pub struct View {
     pub damage: Arc<[Damage]>,
     /// What a damaged catalog lost, in sentences.
     pub lost: Arc<[String]>,
+    /// What was settled.
+    pub settled: Settled,
 }
 
 /// Where the current view is found.
@@ -184,6 +187,12 @@ impl SpanSource for View {
 
     fn outlines(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         let mut answer = self.together(tenant).outlines(tenant, ids, expired)?;
+        answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
+        Ok(answer)
+    }
+
+    fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        let mut answer = self.together(tenant).figured(tenant, ids, expired)?;
         answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
         Ok(answer)
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::layers::{Inputs, Layers, Origin};
 use super::value::{
-    AutoCount, ByteCount, LogFormat, MemoryShare, Raw, SettingType, SpaceShare, TenantBytes, TenantDurations, Tokens,
+    AutoCount, ByteCount, LogFormat, MemoryShare, Percent, Raw, SettingType, SpaceShare, TenantBytes, TenantDurations,
+    Tokens,
 };
 use super::{ConfigErrors, KeyError};
 
@@ -208,6 +209,39 @@ settings! {
     /// How long deleted traces may stay in files, so that a block is written anew once for many of them. They are out of
     /// every answer at once.
     "retention.purge_after" purge_after: Duration = "10m" in 0..=24 * HOUR;
+
+    /// A trace is settled so long after its last span came, once its root was seen: from then on its verdict and its figures
+    /// stand.
+    "settle.idle" settle_idle: Duration = "30s" in 0..=24 * HOUR;
+
+    /// A trace is settled at the latest so long after its first span came, with its root or without.
+    "settle.age" settle_age: Duration = "5m" in SECOND..=24 * HOUR;
+
+    /// Tenants whose traces are settled after another idle time: `acme=10s,batch=10m`.
+    "settle.tenant_idle" settle_tenant_idle: TenantDurations = "" in 0..=24 * HOUR;
+
+    /// Tenants whose traces are settled at another age.
+    "settle.tenant_age" settle_tenant_age: TenantDurations = "" in SECOND..=24 * HOUR;
+
+    /// How often it is looked for traces to settle.
+    "settle.every" settle_every: Duration = "5s" in 100..=HOUR;
+
+    /// Memory for traces that are not settled yet, about 100 bytes each. Beyond it the oldest are settled early.
+    "settle.pending_bytes" settle_pending_bytes: ByteCount = "128MiB" in MIB..=64 * GIB;
+
+    /// Share of the traces that is kept, in percent, by trace id and consistent with OpenTelemetry's sampling thresholds.
+    /// Figures are taken before, of all traces.
+    "sampling.percent" sampling_percent: Percent = "100";
+
+    /// How long figures of rates, errors and durations are kept.
+    "figures.age" figures_age: Duration = "30d" in HOUR..=3650 * 24 * HOUR;
+
+    /// Most series of a tenant and minute: of service, operation, kind and status. The smallest of the rest are counted
+    /// together as `(other)`.
+    "figures.series_per_minute" figures_series_per_minute: u64 = "5000" in 1..=1_000_000;
+
+    /// Memory for figures that were read, for the next question about them.
+    "figures.cache_bytes" figures_cache_bytes: ByteCount = "32MiB" in MIB..=64 * GIB;
 
     /// Time for a question, after which it fails.
     "query.timeout" query_timeout: Duration = "30s" in 10..=HOUR;

@@ -175,6 +175,36 @@ impl SettingType for PathBuf {
     }
 }
 
+/// A share of a hundred, to a millionth of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Percent(u32);
+
+const MILLIONTHS: f64 = 1e6;
+
+impl Percent {
+    /// The number between 0 and 100.
+    pub(crate) fn to_f64(self) -> f64 {
+        f64::from(self.0) / MILLIONTHS
+    }
+}
+
+impl SettingType for Percent {
+    const NAME: &'static str = "percent";
+
+    fn read(raw: &Raw, _: Option<&RangeInclusive<u64>>) -> Result<Self, String> {
+        let written = text(raw)?;
+        let number: Option<f64> = written.trim_end_matches('%').trim().parse().ok();
+        match number.filter(|number| (0.0..=100.0).contains(number)) {
+            Some(number) => Ok(Self((number * MILLIONTHS).round() as u32)),
+            None => Err(format!("`{written}` is not a percentage such as 100, 10 or 0.5")),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_f64().to_string())
+    }
+}
+
 impl SettingType for String {
     const NAME: &'static str = "text";
 

@@ -15,7 +15,8 @@ use anyhow::Context as _;
 use clew_model::Tenant;
 use clew_server::{Listen, Purpose, Server, ServerConfig};
 use clew_store::keep::{Retention, SizeLimit, TenantRetention};
-use clew_store::{Ports, Store, StoreConfig};
+use clew_store::settle::{Completion, Judge, KeepAll, Percentage};
+use clew_store::{Ports, SettleConfig, Store, StoreConfig};
 use clew_wire::otlp::Limits;
 use tracing_subscriber::EnvFilter;
 
@@ -35,7 +36,7 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ports = Ports::real();
     let clock = Arc::clone(&ports.clock);
-    let store = Store::open(store_config(&config), ports)
+    let store = Store::open_with(store_config(&config), ports, judge(&config))
         .with_context(|| format!("cannot open the data folder {}", config.data_dir.display()))?;
     let served = runtime.block_on(async {
         let told = stop::told();
@@ -109,8 +110,35 @@ fn store_config(config: &Config) -> StoreConfig {
         cache_bytes: config.cache_bytes.0 as usize,
         retention: retention(config),
         purge_after: config.purge_after,
+        settle: settle(config),
         ..defaults
     }
+}
+
+fn settle(config: &Config) -> SettleConfig {
+    let completion = Completion { idle: config.settle_idle, age: config.settle_age };
+    let mut tenants: BTreeMap<Tenant, Completion> = BTreeMap::new();
+    for (tenant, idle) in &config.settle_tenant_idle.0 {
+        tenants.entry(tenant.clone()).or_insert(completion).idle = *idle;
+    }
+    for (tenant, age) in &config.settle_tenant_age.0 {
+        tenants.entry(tenant.clone()).or_insert(completion).age = *age;
+    }
+    SettleConfig {
+        completion,
+        tenants,
+        every: config.settle_every,
+        pending_bytes: config.settle_pending_bytes.0 as usize,
+        series_per_minute: config.figures_series_per_minute as usize,
+        cache_bytes: config.figures_cache_bytes.0 as usize,
+        figures_age: config.figures_age,
+    }
+}
+
+/// Who decides which traces are kept.
+fn judge(config: &Config) -> Box<dyn Judge> {
+    let percent = config.sampling_percent.to_f64();
+    if percent >= 100.0 { Box::new(KeepAll) } else { Box::new(Percentage::new(percent)) }
 }
 
 fn retention(config: &Config) -> Retention {
@@ -191,6 +219,7 @@ mod tests {
         let bounds =
             |config: &StoreConfig| (config.segment_bytes, config.group_bytes, config.queue_bytes, config.repeat_window);
         assert_eq!(store.retention, plain.retention);
+        assert_eq!(store.settle, plain.settle);
         let times = |config: &StoreConfig| (config.seal_apart, config.seal_age, config.purge_after, config.cache_bytes);
         assert_eq!(times(&store), times(&plain));
         assert_eq!(bounds(&store), bounds(&plain));

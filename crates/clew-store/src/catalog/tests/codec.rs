@@ -39,6 +39,37 @@ fn any_deletion() -> impl Strategy<Value = Deletion> {
 }
 
 prop_compose! {
+    fn any_settle_edit()(
+        numbers in prop::collection::vec(any::<u64>(), 0..3),
+        removed in prop::collection::vec(any::<u64>(), 0..3),
+        watermark_unix_nanos in any::<Option<u64>>(),
+        judge in any::<Option<Vec<u8>>>(),
+        is_special in any::<bool>(),
+    ) -> SettleEdit {
+        let entry = |number| SettleEntry {
+            number,
+            bytes: number,
+            first_sequence: number,
+            record_count: 1,
+            through_unix_nanos: number,
+            minutes: (number, number),
+            tenants: vec![Tenant::default()],
+            is_special,
+        };
+        let reversed = removed
+            .iter()
+            .map(|through: &u64| Reversed {
+                tenant: Tenant::default(),
+                trace_id: TraceId([7; 16]),
+                rule: "errors".to_owned(),
+                through_unix_nanos: *through,
+            })
+            .collect();
+        SettleEdit { added: numbers.into_iter().map(entry).collect(), removed, watermark_unix_nanos, judge, reversed }
+    }
+}
+
+prop_compose! {
     fn any_edit()(
         added in prop::collection::vec(any_entry(), 0..4),
         removed in prop::collection::vec(any::<u64>().prop_map(BlockName), 0..4),
@@ -47,9 +78,10 @@ prop_compose! {
         forgotten_deletions in prop::collection::vec(any_deletion(), 0..2),
         lost in prop::collection::vec((any::<String>(), any::<u64>()), 0..2),
         acknowledges_lost in any::<bool>(),
+        settled in prop::option::of(any_settle_edit()),
     ) -> Edit {
         let lost = lost.into_iter().map(|(what, offset)| CatalogDamage { file: what.clone(), offset, what }).collect();
-        Edit { added, removed, sealed_through, deletion, forgotten_deletions, lost, acknowledges_lost }
+        Edit { added, removed, sealed_through, deletion, forgotten_deletions, lost, acknowledges_lost, settled }
     }
 }
 
@@ -70,7 +102,16 @@ proptest! {
 
         let blocks = edit.added.into_iter().map(|entry| (entry.meta.name, entry)).collect();
         let (deletions, lost) = (edit.forgotten_deletions, edit.lost);
-        let state = State { blocks, sealed_through: sequence, next_block: 1 << 62, deletions, lost };
+        let SettleEdit { added: files, watermark_unix_nanos, judge, reversed, .. } = edit.settled.unwrap_or_default();
+        let settled = SettleState {
+            files,
+            watermark_unix_nanos: watermark_unix_nanos.unwrap_or(7),
+            next_file: sequence,
+            next_sequence: sequence,
+            judge: judge.unwrap_or_default(),
+            reversed,
+        };
+        let state = State { blocks, sealed_through: sequence, next_block: 1 << 62, deletions, lost, settled };
         prop_assert_eq!(serde_json::from_slice::<State>(&payload(&state)).unwrap(), state);
     }
 

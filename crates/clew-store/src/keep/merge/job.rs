@@ -28,6 +28,8 @@ pub struct MergeJob {
     inputs: Vec<Arc<Block>>,
     /// Of each input, whether traces that are not to be kept may go.
     is_full_over: Vec<bool>,
+    /// Whether all of their spans are settled, so that verdicts speak of them.
+    is_settled: bool,
     /// Those that speak of any of them.
     deletions: Vec<Deletion>,
     /// Whose spans are over.
@@ -121,8 +123,14 @@ impl Keeper {
         };
         let now = self.ports.clock.unix_nanos();
         let policy = self.config.merge;
+        // A block that is written anew before all of it is settled may hold late spans of a trace that was to be dropped.
+        let watermark = self.view.view().settled.watermark_unix_nanos();
+        let youngest = |block: &Arc<Block>| block.meta().tenants.iter().map(|part| part.received_unix_nanos.1).max();
+        let is_settled = inputs.iter().all(|block| youngest(block).is_none_or(|youngest| youngest < watermark));
+        let is_over = |block: &Arc<Block>| is_settled && policy.full_until_unix_nanos(block.meta()) <= now;
         MergeJob {
-            is_full_over: inputs.iter().map(|block| policy.full_until_unix_nanos(block.meta()) <= now).collect(),
+            is_full_over: inputs.iter().map(is_over).collect(),
+            is_settled,
             inputs,
             deletions,
             leaves_out,
@@ -233,7 +241,7 @@ impl MergeJob {
         let merge = Merge {
             inputs: &inputs,
             keep: &keep,
-            verdict_of: &|tenant, id| self.decided.verdict(tenant, id),
+            verdict_of: &|tenant, id| self.decided.verdict(tenant, id).filter(|_| self.is_settled),
             drops: &|at, tenant, id| self.is_full_over[at] && !self.decided.is_pinned(tenant, id),
             memory_bytes: self.memory_bytes,
             stopped,

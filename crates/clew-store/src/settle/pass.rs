@@ -1,0 +1,217 @@
+//! One look: what is complete is read, judged and rolled up. What comes of it counts once the keeper has committed it.
+
+use std::collections::BTreeMap;
+
+use clew_model::identity::distinct;
+use clew_model::scan::{Expired, ScanError, SpanSource as _};
+use clew_model::{Span, Tenant, TraceId, Verdict, summarize};
+use clew_rollup::Rollup;
+
+use super::book::{Book, Due};
+use super::judge::{Judge, Recent, Whole};
+use super::record::{Record, SettledTenant};
+use crate::StoreConfig;
+use crate::view::View;
+
+/// Traces that are read together: about as many spans as fit into some tens of megabytes.
+const READ_TRACES: usize = 1024;
+
+/// Traces of one settlement at most: what it writes is held in memory.
+const PASS_TRACES: usize = 64 * 1024;
+
+/// What one look decided, to be committed.
+#[derive(Debug, Default)]
+pub struct Settlement {
+    /// What was received before is counted, of the traces that were complete.
+    pub through_unix_nanos: u64,
+    /// The verdicts that records name.
+    pub verdicts: Vec<Verdict>,
+    /// By tenant; those only of which something was counted.
+    pub tenants: Vec<SettledTenant>,
+    /// All traces that were complete, by tenant and id, those too of which nothing was left to count.
+    pub done: BTreeMap<Tenant, Vec<TraceId>>,
+    /// What the judge remembers now.
+    pub judge_state: Vec<u8>,
+    /// Traces that were settled before they were complete, since memory for pending ones is bounded.
+    pub early_count: u64,
+    /// Identical spans that were left out.
+    pub duplicate_count: u64,
+    /// Traces that were to be dropped and are kept now, and the rule that keeps them.
+    pub reversed: Vec<(Tenant, TraceId, String)>,
+    /// Whether there is more to be settled at once.
+    pub has_more: bool,
+}
+
+/// Judges and counts.
+pub struct Settler {
+    judge: Box<dyn Judge>,
+    recent: Recent,
+    config: StoreConfig,
+}
+
+impl Settler {
+    /// One that asks that judge, which goes on with what was committed.
+    pub fn new(mut judge: Box<dyn Judge>, config: StoreConfig, judge_state: &[u8]) -> Self {
+        judge.resume(judge_state);
+        Self { judge, recent: Recent::default(), config }
+    }
+
+    /// Looks at what a view holds that was taken after everything received before `now` had become visible, and that the book
+    /// knows of. Nothing is counted yet: [`Settler::commit`] or [`Settler::give_up`] ends it.
+    pub fn look(
+        &mut self,
+        view: &View,
+        due: BTreeMap<Tenant, Due>,
+        now: u64,
+        expired: Expired<'_>,
+    ) -> Result<Settlement, ScanError> {
+        let mut settlement = Settlement { through_unix_nanos: now, ..Settlement::default() };
+        settlement.has_more = due.values().map(Vec::len).sum::<usize>() >= PASS_TRACES;
+        for (tenant, due) in due {
+            let mut settled = SettledTenant { tenant: tenant.clone(), records: Vec::new(), rollup: Rollup::default() };
+            for chunk in due.chunks(READ_TRACES) {
+                self.settle(view, chunk, &mut settled, &mut settlement, expired)?;
+            }
+            settlement.done.insert(tenant, due.into_iter().map(|(id, _)| id).collect());
+            if !settled.records.is_empty() {
+                settled.rollup.cap(self.config.settle.series_per_minute);
+                settled.rollup.cap_edges(self.config.settle.series_per_minute);
+                settlement.tenants.push(settled);
+            }
+        }
+        settlement.judge_state = self.judge.state();
+        Ok(settlement)
+    }
+
+    /// The traces that are due now, and how many of them are early.
+    pub fn due(&self, book: &Book, now: u64) -> (BTreeMap<Tenant, Due>, u64) {
+        let early = book.beyond(self.config.settle.pending_bytes);
+        let early_count = early.values().map(|due| due.len() as u64).sum();
+        if early_count > 0 {
+            return (early, early_count);
+        }
+        (book.complete(now, |tenant| self.config.settle.completion(tenant), PASS_TRACES), 0)
+    }
+
+    /// Traces that have been idle for long enough and whose root may have been counted before.
+    pub(crate) fn unprobed(&self, book: &mut Book, now: u64) -> BTreeMap<Tenant, Vec<TraceId>> {
+        book.unprobed(now, |tenant| self.config.settle.completion(tenant))
+    }
+
+    /// The settlement is committed.
+    pub fn commit(&mut self, settlement: &Settlement) {
+        for settled in &settlement.tenants {
+            self.recent.add(&settled.tenant, &settled.rollup, settlement.through_unix_nanos);
+        }
+    }
+
+    /// The settlement was not committed: the judge goes on from what was committed last.
+    pub fn give_up(&mut self, judge_state: &[u8]) {
+        self.judge.resume(judge_state);
+    }
+
+    /// Settles some traces of a tenant.
+    fn settle(
+        &mut self,
+        view: &View,
+        due: &[(TraceId, u64)],
+        into: &mut SettledTenant,
+        settlement: &mut Settlement,
+        expired: Expired<'_>,
+    ) -> Result<(), ScanError> {
+        let tenant = into.tenant.clone();
+        let ids: Vec<TraceId> = due.iter().map(|(id, _)| *id).collect();
+        let read = match self.judge.wants_whole() {
+            true => view.rows(&tenant, &ids, expired)?,
+            false => view.figured(&tenant, &ids, expired)?,
+        };
+        let mut spans = read.spans.into_iter().peekable();
+        for (id, first_uncounted) in due {
+            let mut trace = Vec::new();
+            while let Some(span) = spans.next_if(|span| span.trace_id == *id) {
+                // What comes later is another settlement's.
+                if span.received_unix_nanos < settlement.through_unix_nanos {
+                    trace.push(span);
+                }
+            }
+            let read_count = trace.len();
+            let trace = distinct(trace);
+            settlement.duplicate_count += (read_count - trace.len()) as u64;
+            if trace.is_empty() {
+                continue;
+            }
+            if let Some(record) = self.judged(view, &tenant, &trace, *first_uncounted, &mut into.rollup, settlement) {
+                into.records.push(record);
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of a trace, whose figures are added; `None` when nothing of it is left to count.
+    fn judged(
+        &mut self,
+        view: &View,
+        tenant: &Tenant,
+        trace: &[Span],
+        first_uncounted: u64,
+        rollup: &mut Rollup,
+        settlement: &mut Settlement,
+    ) -> Option<Record> {
+        let is_new = |span: &&Span| span.received_unix_nanos >= first_uncounted;
+        let new_count = trace.iter().filter(is_new).count() as u64;
+        if new_count == 0 {
+            return None;
+        }
+        let is_late = new_count < trace.len() as u64;
+        let prior = if is_late { view.prior_verdict(tenant, trace[0].trace_id) } else { None };
+        let summary = summarize(trace);
+        let whole = Whole { tenant, spans: trace, summary: &summary };
+        let was_dropped = prior.as_ref().is_some_and(|prior| !prior.keep);
+        let verdict = match prior {
+            // A trace that was to be dropped is judged again when a late span brings an error.
+            Some(prior) if prior.keep || !trace.iter().filter(is_new).any(Span::is_error) => prior,
+            _ => self.judge.judge(whole, &self.recent),
+        };
+        if was_dropped && verdict.keep {
+            settlement.reversed.push((tenant.clone(), summary.trace_id, verdict.rule.clone()));
+        }
+        rollup.add(&count(trace, first_uncounted, verdict.keep));
+        let late_span_count = if is_late { new_count } else { 0 };
+        let last_received_unix_nanos = trace.iter().map(|span| span.received_unix_nanos).max().unwrap_or(0);
+        let verdict = settlement.code_of(verdict);
+        Some(Record { summary, verdict, late_span_count, last_received_unix_nanos })
+    }
+}
+
+impl Settlement {
+    /// The number of a verdict.
+    fn code_of(&mut self, verdict: Verdict) -> u16 {
+        if let Some(known) = self.verdicts.iter().position(|known| *known == verdict) {
+            return known as u16;
+        }
+        // Of a judge with so many words the last traces are kept, which one place is left for.
+        let keep_all = Verdict::keep_all();
+        if self.verdicts.len() + 1 >= usize::from(u16::MAX) && verdict != keep_all {
+            return self.code_of(keep_all);
+        }
+        self.verdicts.push(verdict);
+        (self.verdicts.len() - 1) as u16
+    }
+
+    /// Whether nothing was complete.
+    pub fn is_empty(&self) -> bool {
+        self.done.is_empty()
+    }
+}
+
+/// What the distinct spans of a trace add to the figures when those are counted that were received at `first_uncounted` or
+/// later. It is the difference of the trace with them and without them, so that all that is ever added is the whole trace.
+pub(crate) fn count(trace: &[Span], first_uncounted: u64, keeps_exemplars: bool) -> Rollup {
+    let mut delta = Rollup::of_trace(trace, keeps_exemplars);
+    let old = trace.iter().filter(|span| span.received_unix_nanos < first_uncounted);
+    let old: Vec<Span> = old.cloned().collect();
+    if !old.is_empty() {
+        delta.subtract(&Rollup::of_trace(&old, keeps_exemplars));
+    }
+    delta
+}

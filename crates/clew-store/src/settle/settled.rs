@@ -1,0 +1,274 @@
+//! What readers see of settlements: the verdicts, the figures, and how far a trace has come.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use clew_model::identity::distinct;
+use clew_model::scan::{Expired, Incomplete, ScanError, SpanSource as _, TimeRange};
+use clew_model::{Span, Tenant, TraceId, Verdict};
+use clew_rollup::Rollup;
+use foldhash::fast::RandomState;
+
+use super::book::Due;
+use super::files::{SettleFiles, SettleReadError};
+use super::pass::count;
+use super::record::{Record, Records};
+use crate::catalog::{Deletion, SettleEntry};
+use crate::view::View;
+
+/// Traces whose spans are read together.
+const READ_TRACES: usize = 1024;
+
+const MINUTE_NANOS: u64 = 60_000_000_000;
+
+/// What was settled, as of one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Settled {
+    /// The files, by their first record.
+    pub(crate) entries: Arc<[SettleEntry]>,
+    /// Where they are read; `None` in a view of no store.
+    pub(crate) files: Option<SettleFiles>,
+    /// By tenant, the traces that have spans which are not counted, and from when on.
+    pub(crate) uncounted: Arc<BTreeMap<Tenant, Due>>,
+    /// What was received then or later is not counted, whatever its trace.
+    pub(crate) through_unix_nanos: u64,
+    /// All that was received before is counted.
+    pub(crate) watermark_unix_nanos: u64,
+    /// Verdicts of settled traces that are not what every trace has, newest last.
+    pub(crate) special: Vec<Arc<Special>>,
+    /// Traces that are kept against what older blocks say, and the rule that keeps them.
+    pub(crate) reversed: Arc<BTreeMap<(Tenant, TraceId), String>>,
+    /// Another number after each time that there were others.
+    pub(crate) reversals: u64,
+}
+
+/// What one settlement said that is not what every trace has.
+#[derive(Debug, Default)]
+pub struct Special {
+    pub(crate) through_unix_nanos: u64,
+    verdicts: Vec<Verdict>,
+    tenants: BTreeMap<Tenant, HashMap<TraceId, (u16, u64), RandomState>>,
+}
+
+/// How far a trace has come.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TraceState {
+    /// Whether all its spans are counted, so that its verdict stands.
+    pub is_settled: bool,
+    /// What was decided; `None` until it was settled once.
+    pub verdict: Option<Verdict>,
+    /// Spans that came after it was settled first, as far as that is still known.
+    pub late_span_count: u64,
+}
+
+/// Figures of a tenant.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FiguresAnswer {
+    /// The figures, up to now.
+    pub rollup: Rollup,
+    /// Set when something may be missing.
+    pub incomplete: Option<Incomplete>,
+}
+
+/// Records as they were settled.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FeedAnswer {
+    /// The number of each record, whose it is, and its verdict.
+    pub records: Vec<(u64, Tenant, Record, Verdict)>,
+    /// The number of the next record that was not looked at.
+    pub next: u64,
+    /// Records between what was asked for and the first one here that are not kept any more.
+    pub lost_count: u64,
+}
+
+impl Special {
+    /// Of these records; `None` when all are as every trace.
+    pub(crate) fn of(records: &Records, through_unix_nanos: u64) -> Option<Self> {
+        let is_plain: Vec<bool> = records.verdicts.iter().map(Verdict::is_keep_all).collect();
+        let mut special = Self { through_unix_nanos, verdicts: records.verdicts.clone(), ..Self::default() };
+        for (tenant, records) in records.settlements.iter().flat_map(|settled| &settled.tenants) {
+            for record in records {
+                let is_plain = is_plain.get(usize::from(record.verdict)).copied().unwrap_or(true);
+                if !is_plain || record.late_span_count > 0 {
+                    let own = special.tenants.entry(tenant.clone()).or_default();
+                    own.insert(record.summary.trace_id, (record.verdict, record.late_span_count));
+                }
+            }
+        }
+        (!special.tenants.is_empty()).then_some(special)
+    }
+
+    fn find(&self, tenant: &Tenant, id: TraceId) -> Option<(&Verdict, u64)> {
+        let (verdict, late) = self.tenants.get(tenant)?.get(&id)?;
+        Some((self.verdicts.get(usize::from(*verdict))?, *late))
+    }
+}
+
+impl Settled {
+    /// From which receive time on the spans of a trace are not counted.
+    fn first_uncounted(&self, tenant: &Tenant, id: TraceId) -> u64 {
+        let due = self.uncounted.get(tenant).map_or(&[][..], Vec::as_slice);
+        let found = due.binary_search_by_key(&id, |(id, _)| *id);
+        found.map_or(self.through_unix_nanos, |at| due[at].1.min(self.through_unix_nanos))
+    }
+
+    /// Nothing was complete, and all that was received before that instant is counted.
+    pub(crate) fn pass_watermark(&mut self, watermark_unix_nanos: u64) {
+        self.watermark_unix_nanos = self.watermark_unix_nanos.max(watermark_unix_nanos);
+    }
+
+    /// All that was received before is counted, in unix nanoseconds.
+    pub fn watermark_unix_nanos(&self) -> u64 {
+        self.watermark_unix_nanos
+    }
+
+    /// The number of the next record that will be settled.
+    pub fn next_sequence(&self) -> u64 {
+        self.entries.last().map_or(0, |entry| entry.first_sequence + entry.record_count)
+    }
+}
+
+impl View {
+    /// How far a trace has come, of which these are all spans.
+    pub fn trace_state(&self, tenant: &Tenant, spans: &[Span]) -> TraceState {
+        let Some(first) = spans.first() else { return TraceState::default() };
+        let from = self.settled.first_uncounted(tenant, first.trace_id);
+        let is_counted = |span: &Span| span.received_unix_nanos < from;
+        if !spans.iter().any(is_counted) {
+            return TraceState::default();
+        }
+        let late_span_count = self.special(tenant, first.trace_id).map(|(_, late)| late).sum();
+        let verdict = self.prior_verdict(tenant, first.trace_id).unwrap_or_else(Verdict::keep_all);
+        TraceState { is_settled: spans.iter().all(is_counted), verdict: Some(verdict), late_span_count }
+    }
+
+    /// What was decided about a trace when it was settled last; `None` when that is not known, as of a trace that was never
+    /// settled, or that is kept as every trace is.
+    pub fn prior_verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
+        let merged = self.blocks.iter().rev().filter(|block| block.meta().level > 0);
+        self.settled_verdict(tenant, id).or_else(|| merged.filter_map(|block| block.verdict(tenant, id)).next())
+    }
+
+    /// The same for what settlements say of it, not the blocks that it was merged into.
+    pub(crate) fn settled_verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
+        let last = self.special(tenant, id).next().map(|(verdict, _)| verdict.clone());
+        last.or_else(|| {
+            let rule = self.settled.reversed.get(&(tenant.clone(), id))?;
+            Some(Verdict { rule: rule.clone(), ..Verdict::keep_all() })
+        })
+    }
+
+    /// What settlements said of a trace, the last first.
+    fn special(&self, tenant: &Tenant, id: TraceId) -> impl Iterator<Item = (&Verdict, u64)> {
+        self.settled.special.iter().rev().filter_map(move |special| special.find(tenant, id))
+    }
+
+    /// The figures of a tenant's spans, by the minute of their start: those that are counted, and those that are not yet, which
+    /// are read and counted now. Minutes that the range touches are whole.
+    pub fn figures(&self, tenant: &Tenant, range: TimeRange, expired: Expired<'_>) -> Result<FiguresAnswer, ScanError> {
+        let (from, to) = (range.from_unix_nanos / MINUTE_NANOS, range.to_unix_nanos.div_ceil(MINUTE_NANOS));
+        let mut answer = FiguresAnswer::default();
+        let is_masked = |entry: &SettleEntry| {
+            let covers = |deletion: &Deletion| {
+                deletion.tenant == *tenant
+                    && deletion.trace_id.is_none()
+                    && entry.through_unix_nanos <= deletion.at_unix_nanos
+            };
+            self.deletions.iter().any(covers)
+        };
+        let concerns = |entry: &&SettleEntry| {
+            entry.tenants.binary_search(tenant).is_ok() && entry.minutes.0 < to && entry.minutes.1 >= from
+        };
+        for entry in self.settled.entries.iter().filter(concerns).filter(|entry| !is_masked(entry)) {
+            if expired() {
+                return Err(ScanError::Expired);
+            }
+            let Some(files) = &self.settled.files else { continue };
+            match files.rollups(entry.number) {
+                Ok(rollups) => {
+                    let own = rollups.iter().filter(|(owner, _)| owner == tenant);
+                    own.for_each(|(_, rollup)| answer.rollup.add_minutes(rollup, from..to));
+                }
+                Err(error) => answer.incomplete = Some(unread(entry.number, &error)),
+            }
+        }
+        self.add_uncounted(tenant, (from, to), &mut answer, expired)?;
+        Ok(answer)
+    }
+
+    /// Adds the spans that no settlement has counted.
+    fn add_uncounted(
+        &self,
+        tenant: &Tenant,
+        (from, to): (u64, u64),
+        answer: &mut FiguresAnswer,
+        expired: Expired<'_>,
+    ) -> Result<(), ScanError> {
+        let pending = self.settled.uncounted.get(tenant).map_or(&[][..], Vec::as_slice);
+        let mut ids: HashSet<TraceId> = pending.iter().map(|(id, _)| *id).collect();
+        for generation in &self.generations {
+            let arrivals = generation.live.arrivals_of(tenant, self.settled.through_unix_nanos);
+            ids.extend(arrivals.into_iter().map(|arrival| arrival.trace_id));
+        }
+        let mut ids: Vec<TraceId> = ids.into_iter().collect();
+        ids.sort_unstable();
+        for chunk in ids.chunks(READ_TRACES) {
+            let read = self.figured(tenant, chunk, expired)?;
+            answer.incomplete = answer.incomplete.take().or(read.incomplete);
+            let mut spans = read.spans.into_iter().peekable();
+            while let Some(first) = spans.next() {
+                let id = first.trace_id;
+                let mut trace = vec![first];
+                while let Some(next) = spans.next_if(|next| next.trace_id == id) {
+                    trace.push(next);
+                }
+                let delta = count(&distinct(trace), self.settled.first_uncounted(tenant, id), true);
+                answer.rollup.add_minutes(&delta, from..to);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records from a number on, at most so many of those that `wants` takes.
+    pub fn feed(
+        &self,
+        from: u64,
+        most: usize,
+        wants: &dyn Fn(&Tenant, &Record, &Verdict) -> bool,
+    ) -> Result<FeedAnswer, ScanError> {
+        let mut answer = FeedAnswer { next: from, ..FeedAnswer::default() };
+        for entry in self.settled.entries.iter() {
+            let end = entry.first_sequence + entry.record_count;
+            if end <= from || answer.records.len() >= most {
+                continue;
+            }
+            answer.lost_count += entry.first_sequence.saturating_sub(answer.next);
+            answer.next = answer.next.max(entry.first_sequence);
+            let Some(files) = &self.settled.files else { continue };
+            let records = files.records(entry.number).map_err(|error| ScanError::Storage(error.to_string()))?;
+            let Records { verdicts, settlements } = records;
+            let all = settlements.into_iter().flat_map(|settled| settled.tenants);
+            let all = all.flat_map(|(tenant, records)| records.into_iter().map(move |record| (tenant.clone(), record)));
+            for (number, (tenant, record)) in (entry.first_sequence..end).zip(all) {
+                if number < answer.next {
+                    continue;
+                }
+                if answer.records.len() >= most {
+                    break;
+                }
+                answer.next = number + 1;
+                let keep_all = Verdict::keep_all();
+                let verdict = verdicts.get(usize::from(record.verdict)).unwrap_or(&keep_all);
+                if wants(&tenant, &record, verdict) {
+                    answer.records.push((number, tenant, record, verdict.clone()));
+                }
+            }
+        }
+        Ok(answer)
+    }
+}
+
+fn unread(number: u64, error: &SettleReadError) -> Incomplete {
+    let detail = format!("figures of settled/{} could not be read: {error}", super::files::file_name(number));
+    Incomplete { reason: "corruption".to_owned(), detail }
+}

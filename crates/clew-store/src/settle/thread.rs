@@ -1,0 +1,245 @@
+//! The thread that a store settles on. It reads and judges; the keeper commits.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use clew_model::scan::{ScanError, SpanSource as _};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::{Book, Intake, Settlement, Settler};
+use crate::driver::{self, Shared};
+use crate::figures::Histogram;
+use crate::keep::KeepError;
+use crate::keep::thread::Message as KeepMessage;
+use crate::view::View;
+use crate::{HealthReason, StoreConfig};
+
+/// After a look that took long, so many times as long is left to others.
+const REST_FACTOR: u32 = 2;
+
+/// An answer that somebody waits for.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), KeepError>) + Send>;
+
+/// What the thread is told.
+pub(crate) enum Message {
+    /// Look now.
+    Look(Answer),
+    /// End.
+    Stop,
+}
+
+/// What was settled since the start.
+#[derive(Debug, Default)]
+pub struct SettleCounters {
+    /// How long traces waited to be settled after they were complete.
+    pub delay_seconds: Histogram,
+    /// How long looks took that settled something.
+    pub look_seconds: Histogram,
+    /// Figures that only grow.
+    pub totals: Mutex<SettleTotals>,
+}
+
+/// Sums since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettleTotals {
+    /// Traces settled; one that was settled again counts again.
+    pub traces: u64,
+    /// Those of them of which late spans came.
+    pub late_traces: u64,
+    /// Spans that came after their trace had been settled.
+    pub late_spans: u64,
+    /// Identical spans left out.
+    pub duplicate_spans: u64,
+    /// Traces that were settled before they were complete, since memory for pending ones is bounded.
+    pub early_traces: u64,
+    /// Traces settled without a root.
+    pub rootless_traces: u64,
+    /// Traces by the rule of their verdict: kept, and to be dropped.
+    pub by_rule: BTreeMap<String, (u64, u64)>,
+}
+
+impl SettleCounters {
+    /// The sums now.
+    pub fn totals(&self) -> SettleTotals {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds what was committed.
+    pub(crate) fn add(&self, settlement: &Settlement, config: &StoreConfig) {
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.early_traces += settlement.early_count;
+        totals.duplicate_spans += settlement.duplicate_count;
+        for settled in &settlement.tenants {
+            let rule = config.settle.completion(&settled.tenant);
+            for record in &settled.records {
+                totals.traces += 1;
+                totals.late_traces += u64::from(record.late_span_count > 0);
+                totals.late_spans += record.late_span_count;
+                totals.rootless_traces += u64::from(!record.summary.root_seen);
+                if let Some(verdict) = settlement.verdicts.get(usize::from(record.verdict)) {
+                    let (kept, dropped) = totals.by_rule.entry(verdict.rule.clone()).or_default();
+                    *kept += u64::from(verdict.keep);
+                    *dropped += u64::from(!verdict.keep);
+                }
+                let complete = record.last_received_unix_nanos.saturating_add(rule.idle.as_nanos() as u64);
+                self.delay_seconds.observe_nanos(settlement.through_unix_nanos.saturating_sub(complete));
+            }
+        }
+    }
+}
+
+struct Runner {
+    settler: Settler,
+    judge_state: Vec<u8>,
+    book: Arc<Mutex<Book>>,
+    intake: Arc<Intake>,
+    shared: Arc<Shared>,
+    keeper: Sender<KeepMessage>,
+    messages: Receiver<Message>,
+    config: StoreConfig,
+}
+
+/// What the thread is given.
+pub(crate) struct Parts {
+    pub(crate) settler: Settler,
+    pub(crate) judge_state: Vec<u8>,
+    pub(crate) book: Arc<Mutex<Book>>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) config: StoreConfig,
+}
+
+/// Starts the thread.
+pub(crate) fn start(parts: Parts, shared: Arc<Shared>, messages: Receiver<Message>) -> std::io::Result<JoinHandle<()>> {
+    let Parts { settler, judge_state, book, intake, config } = parts;
+    let keeper = shared.keeper.clone();
+    let mut runner = Runner { settler, judge_state, book, intake, shared, keeper, messages, config };
+    std::thread::Builder::new().name("clew-settle".to_owned()).spawn(move || {
+        driver::enter_store_thread();
+        runner.run();
+    })
+}
+
+impl Runner {
+    fn run(&mut self) {
+        let mut rest = self.config.settle.every;
+        loop {
+            let answer = match self.messages.recv_timeout(rest) {
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Message::Look(answer)) => Some(answer),
+                Err(RecvTimeoutError::Timeout) => None,
+            };
+            let started = self.shared.clock.monotonic_nanos();
+            let result = self.look_until_done();
+            let took = Duration::from_nanos(self.shared.clock.monotonic_nanos().saturating_sub(started));
+            rest = self.config.settle.every.max(took * REST_FACTOR);
+            if let Err(error) = &result {
+                self.failed(error);
+            }
+            match answer {
+                Some(answer) => answer(result),
+                None => continue,
+            }
+        }
+    }
+
+    fn look_until_done(&mut self) -> Result<(), KeepError> {
+        while !self.is_stopping() {
+            let started = self.shared.clock.monotonic_nanos();
+            let now = self.intake.visible_before(self.shared.clock.unix_nanos());
+            let view = self.shared.view.view();
+            let settlement = look(&mut self.settler, &self.book, &view, now, &|| self.shared.is_stopping());
+            let settlement = settlement.map_err(|error| KeepError::Block(error.to_string()))?;
+            if settlement.is_empty() {
+                let watermark = lock(&self.book).watermark_after(&BTreeMap::new(), now);
+                self.shared.view.change(|view| view.settled.pass_watermark(watermark));
+                return Ok(());
+            }
+            let has_more = settlement.has_more;
+            self.commit(settlement)?;
+            let took = self.shared.clock.monotonic_nanos().saturating_sub(started);
+            self.shared.settled.look_seconds.observe_nanos(took);
+            if !has_more {
+                return Ok(());
+            }
+        }
+        Err(KeepError::Stopping)
+    }
+
+    fn commit(&mut self, settlement: Settlement) -> Result<(), KeepError> {
+        let settlement = Arc::new(settlement);
+        let (sender, answer) = crossbeam_channel::bounded(1);
+        let message = KeepMessage::Settle {
+            settlement: Arc::clone(&settlement),
+            answer: Box::new(move |result| drop(sender.send(result))),
+        };
+        let sent = self.keeper.send(message).map_err(|_| KeepError::Stopping);
+        let result = sent.and_then(|()| answer.recv().unwrap_or(Err(KeepError::Stopping)));
+        match &result {
+            Ok(()) => {
+                self.settler.commit(&settlement);
+                self.shared.settled.add(&settlement, &self.config);
+                self.judge_state.clone_from(&settlement.judge_state);
+                self.shared.settle_health.set(None);
+            }
+            Err(_) => self.settler.give_up(&self.judge_state),
+        }
+        result
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    fn failed(&self, error: &KeepError) {
+        if matches!(error, KeepError::Stopping) || self.is_stopping() {
+            return;
+        }
+        tracing::error!(%error, "settling failed, to be tried again");
+        let detail = format!("settle: {error}; spans are safe and found, figures of whole traces wait");
+        self.shared.settle_health.set(Some(HealthReason { name: HealthReason::KEEP_FAILED, detail }));
+    }
+}
+
+impl Shared {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// One look: takes in what arrived, and settles what is complete. `now` is what [`Intake::visible_before`] said before the view
+/// was taken.
+pub fn look(
+    settler: &mut Settler,
+    book: &Mutex<Book>,
+    view: &View,
+    now: u64,
+    expired: &(dyn Fn() -> bool + Sync),
+) -> Result<Settlement, ScanError> {
+    let unprobed = {
+        let mut book = lock(book);
+        for generation in &view.generations {
+            for (tenant, arrivals) in generation.live.arrivals(book.seen_before()) {
+                book.arrived(&tenant, arrivals);
+            }
+        }
+        book.seen(now);
+        settler.unprobed(&mut book, now)
+    };
+    for (tenant, ids) in unprobed {
+        // What cannot be read now has no root: age settles it.
+        let summaries = view.summaries(&tenant, &ids, expired)?.summaries;
+        let rooted: Vec<_> = summaries.iter().filter(|summary| summary.root_seen).map(|known| known.trace_id).collect();
+        lock(book).rooted(&tenant, &rooted);
+    }
+    let (due, early_count) = settler.due(&lock(book), now);
+    let settlement = settler.look(view, due, now, expired)?;
+    Ok(Settlement { early_count, ..settlement })
+}
+
+/// The book, whoever holds it died: it is changed in steps that leave it whole.
+pub(crate) fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
+}
