@@ -127,7 +127,7 @@ impl StoreConfig {
             block_group_rows: 32 * 1024,
             cache_bytes: 64 << 20,
             merge: MergePolicy { fan_in: 16, block_bytes: 256 << 20, full_for: Duration::from_hours(1) },
-            merge_memory_bytes: 24 << 20,
+            merge_memory_bytes: 8 << 20,
             retention: Retention::default(),
             pins_max: 10_000,
             settle: SettleConfig::default(),

@@ -17,7 +17,6 @@ pub(super) struct Cursor<'d> {
     pub(super) block: &'d Block,
     reader: RowReader<'d>,
     data: &'d Data,
-    memory_bytes: u64,
     /// Number of the tenant under way.
     tenant: usize,
     /// Its rows that were not read yet.
@@ -38,9 +37,8 @@ impl<'d> Cursor<'d> {
     pub(super) fn new(block: &'d Block, data: &'d Data, codes: &'d Codes, memory_bytes: u64) -> Self {
         Self {
             block,
-            reader: RowReader::new(data, codes),
+            reader: RowReader::new(data, codes, memory_bytes),
             data,
-            memory_bytes,
             tenant: 0,
             left: if block.meta().tenants.is_empty() { 0..0 } else { block.tenant_rows(0) },
             held: VecDeque::new(),
@@ -148,7 +146,7 @@ impl<'d> Cursor<'d> {
     }
 
     fn read(&mut self) -> Result<(), ReadError> {
-        let end = self.reader.end(self.left.clone(), self.memory_bytes);
+        let end = self.reader.end(self.left.clone());
         let rows = self.reader.read(self.left.start..end)?;
         self.left.start = end;
         self.held.push_back(rows);

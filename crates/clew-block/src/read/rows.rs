@@ -90,6 +90,8 @@ enum Cell {
 pub(crate) struct RowReader<'d> {
     data: &'d Data,
     codes: &'d Codes,
+    /// What rows that are read at once may take.
+    memory_bytes: u64,
 }
 
 /// The rows that are wanted.
@@ -201,17 +203,18 @@ fn list<T>(lists: &[(u32, Vec<T>)], row: usize) -> &[T] {
 }
 
 impl<'d> RowReader<'d> {
-    pub(crate) fn new(data: &'d Data, codes: &'d Codes) -> Self {
-        Self { data, codes }
+    /// A reader whose rows take about so many bytes at once.
+    pub(crate) fn new(data: &'d Data, codes: &'d Codes, memory_bytes: u64) -> Self {
+        Self { data, codes, memory_bytes }
     }
 
-    /// The end of the rows from `from` on that are in one row group and take about so many bytes of memory.
-    pub(crate) fn end(&self, rows: Range<u64>, memory_bytes: u64) -> u64 {
+    /// The end of the first of these rows that are read at once: all of one row group.
+    pub(crate) fn end(&self, rows: Range<u64>) -> u64 {
         let footer = &self.data.footer;
         let group = footer.group_of(rows.start);
         let plain = footer.plain_bytes(group) / footer.row_count(group).max(1) as u64;
         // What JSON is read to takes more than its text.
-        let count = (memory_bytes / (ROW_BYTES + 2 * plain)).clamp(ROWS_MIN, ROWS_MAX);
+        let count = (self.memory_bytes / (ROW_BYTES + 2 * plain)).clamp(ROWS_MIN, ROWS_MAX);
         (rows.start + count).min(rows.end).min(footer.first_rows[group + 1])
     }
 
@@ -223,7 +226,10 @@ impl<'d> RowReader<'d> {
         if within.len() as u64 != rows.end - rows.start {
             return Err(wrong());
         }
-        data.fetch(group);
+        // Held while other rows of the group are read; else columns are read again each time.
+        if data.footer.bytes(group).is_some_and(|bytes| bytes.end - bytes.start <= self.memory_bytes / 2) {
+            data.fetch(group);
+        }
         let map = Bitmap::of_range(data.footer.row_count(group), within.clone());
         let wanted = Wanted { group, rows: within, map };
         let mut read = Rows { rows: vec![Fixed::EMPTY; wanted.rows.len()], ..Rows::default() };

@@ -74,6 +74,7 @@ impl Verdicts {
 impl VerdictsBuilder {
     /// Adds the next trace.
     pub(crate) fn push(&mut self, verdict: Option<&Verdict>) {
+        bytes::make_room(&mut self.section.codes, 1);
         let Some(verdict) = verdict else { return self.section.codes.push(0) };
         self.is_known = true;
         let Verdict { keep, rule, weight, class } = verdict;

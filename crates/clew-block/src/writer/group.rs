@@ -77,7 +77,7 @@ impl GroupBuilder {
     }
 
     /// The group, apart from its services and where its filter lies, and the filter. The next group begins.
-    pub(super) fn finish(&mut self, layout: &Layout) -> Finished {
+    pub(super) fn finish(&mut self, layout: &Layout) -> (Finished, Bloom) {
         let mut services = Vec::new();
         let mut keys: Vec<Key> = Vec::new();
         for (at, resource) in layout.resources.iter().enumerate().filter(|(at, _)| self.resources[*at]) {
@@ -107,7 +107,7 @@ impl GroupBuilder {
         for seen in [&mut self.shapes, &mut self.resources, &mut self.scopes] {
             seen.fill(false);
         }
-        Finished { group: std::mem::replace(&mut self.group, empty()), services, keys, bloom }
+        (Finished { group: std::mem::replace(&mut self.group, empty()), services, keys }, bloom)
     }
 }
 
@@ -118,7 +118,6 @@ pub(super) struct Finished {
     /// By number of the layout's services.
     pub(super) services: Vec<u32>,
     pub(super) keys: Vec<Key>,
-    pub(super) bloom: Bloom,
 }
 
 /// The shortest and the longest of no spans.

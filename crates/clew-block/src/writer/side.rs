@@ -12,18 +12,20 @@ use hashbrown::HashTable;
 use super::group::Finished;
 use super::layout::Layout;
 use crate::meta::{BlockMeta, TenantMeta};
-use crate::sidecar::bytes::make_room;
+use crate::sidecar::bloom::Bloom;
 use crate::sidecar::ids::IdsBuilder;
+use crate::sidecar::traces::TracesBuilder;
 use crate::sidecar::verdicts::VerdictsBuilder;
 use crate::sidecar::{
-    Codec, Group, Groups, Key, Names, Operation, Packed, Requests, SectionId, SideBytes, Sums, TraceSummary, Traces,
+    Codec, Group, Groups, Key, Names, Operation, Packed, Requests, SectionId, SideBytes, Sums, TraceSummary,
 };
 
 /// Everything but the Parquet file. Services and operations have provisional numbers until the end.
 #[derive(Debug, Default)]
 pub(super) struct SideBuilder {
     ids: IdsBuilder,
-    traces: Traces,
+    traces: TracesBuilder,
+    service_sets: Vec<Vec<u32>>,
     set_numbers: HashMap<Vec<u32>, u32>,
     operations: Vec<Operation>,
     operation_numbers: HashTable<u32>,
@@ -109,15 +111,14 @@ impl SideBuilder {
             tenant.has_odd_traces |= trace.extent.is_odd;
         }
         self.ids.push(trace_id, rows);
-        let sets = &mut self.traces.service_sets;
+        let sets = &mut self.service_sets;
         let service_set = self.set_numbers.get(services).copied().unwrap_or_else(|| {
             let number = sets.len() as u32;
             sets.push(services.to_vec());
             self.set_numbers.insert(services.to_vec(), number);
             number
         });
-        make_room(&mut self.traces.traces, 1);
-        self.traces.traces.push(TraceSummary { service_set, ..trace });
+        self.traces.push(&TraceSummary { service_set, ..trace });
     }
 
     /// A whole summary, with numbers for its names.
@@ -135,10 +136,10 @@ impl SideBuilder {
         }
     }
 
-    /// Adds a finished row group.
-    pub(super) fn group(&mut self, mut finished: Finished) {
+    /// Adds a finished row group and its filter.
+    pub(super) fn group(&mut self, (mut finished, bloom): (Finished, Bloom)) {
         let from = self.blooms.len();
-        finished.bloom.encode(&mut self.blooms);
+        bloom.encode(&mut self.blooms);
         finished.group.bloom = from as u64..self.blooms.len() as u64;
         finished.group.bloom_checksum = crc32c::crc32c(&self.blooms[from..]);
         self.groups.push(finished);
@@ -159,16 +160,14 @@ impl SideBuilder {
         zone_rows: usize,
     ) -> SideBytes {
         let verdicts = std::mem::take(&mut self.verdicts).finish();
-        let mut traces = std::mem::take(&mut self.traces);
+        let (traces, mut service_sets) = (std::mem::take(&mut self.traces), std::mem::take(&mut self.service_sets));
         let (names, numbers) = self.number_names(layout);
-        for set in &mut traces.service_sets {
+        for set in &mut service_sets {
             for service in set {
                 *service = numbers.services[*service as usize];
             }
         }
-        for trace in &mut traces.traces {
-            trace.root_operation = numbers.operations[trace.root_operation as usize];
-        }
+        let traces = traces.encode(&service_sets, &numbers.operations);
         let groups = self.groups.iter().map(|finished| {
             let services = finished.services.iter().map(|service| numbers.services[*service as usize]);
             let mut keys: Vec<u32> = finished.keys.iter().map(|key| numbers.keys[&key.order()]).collect();
@@ -180,8 +179,7 @@ impl SideBuilder {
         let (groups, names) = (groups.encode(), names.encode());
         // Packed and let go one after the other: some are as large as all else in memory.
         let (plain, zstd) = (Codec::Plain, Codec::Zstd);
-        let packed_traces = Packed::new(SectionId::Traces, zstd, traces.encode());
-        drop(traces);
+        let packed_traces = Packed::new(SectionId::Traces, zstd, traces);
         let packed_verdicts = verdicts.map(|verdicts| Packed::new(SectionId::Verdicts, zstd, verdicts.encode()));
         let (ids, fence) = self.ids.finish();
         let meta = serde_json::to_vec(meta).expect("names and numbers are always JSON");

@@ -1,11 +1,12 @@
 //! Faults that are planted on the way to the disk, as a store's own mistakes would look from there.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use clew_block::BlockName;
+use clew_block::{BlockFile, BlockName};
 use clew_store::port::{Disk, DiskFile, Entry, FaultyDisk, Space};
 
 /// A mistake.
@@ -21,6 +22,8 @@ pub(crate) enum Plant {
     DropEdit,
     /// Every second block has the name of the one before it.
     ReuseName,
+    /// The blocks that another one is made of are removed when its bytes are durable, before it counts.
+    RemoveInputsEarly,
     /// The files of settlements are not synced.
     SkipSettleSync,
     /// Every second settlement has the file of the one before it.
@@ -32,6 +35,8 @@ struct Planted {
     plant: Plant,
     disk: FaultyDisk,
     edits: Arc<AtomicUsize>,
+    /// Which blocks were read since one was begun.
+    inputs: Mutex<BTreeSet<BlockName>>,
 }
 
 struct PlantedFile {
@@ -47,7 +52,7 @@ struct PlantedFile {
 impl Plant {
     /// A way to the disk with this mistake.
     pub(crate) fn on(self, disk: &FaultyDisk) -> Arc<dyn Disk> {
-        Arc::new(Planted { plant: self, disk: disk.clone(), edits: Arc::default() })
+        Arc::new(Planted { plant: self, disk: disk.clone(), edits: Arc::default(), inputs: Mutex::default() })
     }
 }
 
@@ -77,6 +82,19 @@ impl Planted {
         Box::new(PlantedFile { plant: self.plant, path, file, edits, is_named, owes_sync: false })
     }
 
+    fn inputs(&self) -> MutexGuard<'_, BTreeSet<BlockName>> {
+        self.inputs.lock().expect("nobody panics with it")
+    }
+
+    fn remove_inputs(&self, folder: &Path) -> io::Result<()> {
+        for name in std::mem::take(&mut *self.inputs()) {
+            for file in [BlockFile::Data, BlockFile::Side] {
+                self.disk.remove(&folder.join(name.file_name(file)))?;
+            }
+        }
+        self.disk.sync_folder(folder)
+    }
+
     fn free_log(&self) -> io::Result<()> {
         let folder = Path::new(clew_sim::crash::DATA_DIR).join("log");
         for entry in self.disk.list(&folder)? {
@@ -92,12 +110,17 @@ impl Disk for Planted {
     }
 
     fn read_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(BlockName::of_file);
+        self.inputs().extend(name.map(|(name, _)| name));
         self.disk.read_into(&self.place(path), offset, length, bytes)
     }
 
     fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {
         if self.plant == Plant::FreeLogEarly && path.to_string_lossy().ends_with(".parquet.tmp") {
             self.free_log()?;
+        }
+        if path.to_string_lossy().ends_with(".parquet.tmp") {
+            self.inputs().clear();
         }
         Ok(self.wrap(path, self.disk.create(&self.place(path), length)?, false))
     }
@@ -107,7 +130,13 @@ impl Disk for Planted {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(&self.place(from), &self.place(to))
+        self.disk.rename(&self.place(from), &self.place(to))?;
+        match to.parent() {
+            Some(folder) if self.plant == Plant::RemoveInputsEarly && to.to_string_lossy().ends_with(".side") => {
+                self.remove_inputs(folder)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

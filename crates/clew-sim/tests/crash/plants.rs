@@ -41,6 +41,11 @@ fn a_name_that_is_used_again_is_noticed() {
 }
 
 #[test]
+fn inputs_of_a_merge_that_go_before_it_counts_are_noticed() {
+    is_caught(Plant::RemoveInputsEarly, &["L1:", "L6:", "B2:", "R1:"]);
+}
+
+#[test]
 fn a_settlement_that_is_not_synced_is_noticed() {
     is_caught(Plant::SkipSettleSync, &["L6:", "T2:", "T3:"]);
 }

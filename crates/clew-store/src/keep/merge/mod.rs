@@ -51,3 +51,6 @@ impl Decided for Undecided {
         0
     }
 }
+
+#[cfg(test)]
+mod tests;

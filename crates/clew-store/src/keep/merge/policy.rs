@@ -65,8 +65,8 @@ impl MergePolicy {
     /// `settled_through_unix_nanos`; sealed blocks come before merged ones, and old windows before young ones.
     ///
     /// Within a window, blocks are gathered by receive time as long as they have room in one block and no tenant's spans are
-    /// kept much longer than they would be alone. A group is due when it is full, when it has half of a block's bytes, when
-    /// it has `fan_in` blocks, and when its window is over. Sealed blocks are due even alone; merged ones need company.
+    /// kept much longer than they would be alone. A group is due when it is about full, when it has `fan_in` blocks, and when
+    /// its window is over. Sealed blocks are due even alone; merged ones need company.
     pub(crate) fn next(
         &self,
         blocks: &[Held<'_>],
@@ -134,7 +134,7 @@ impl MergePolicy {
             }
             group.add(held);
         }
-        let is_due = is_over || group.bytes >= self.block_bytes / 2 || group.names.len() >= self.fan_in;
+        let is_due = is_over || group.bytes >= self.block_bytes / 4 * 3 || group.names.len() >= self.fan_in;
         (is_due && group.names.len() >= least).then(|| group.finish(level))
     }
 }
