@@ -356,36 +356,39 @@ fn counts(rollup: &Rollup) -> String {
 
 /// T3: what was settled is told once, in its order, and its verdict stays.
 fn feed(view: &View, script: &Script, ledger: &mut Ledger) -> Result<(), String> {
-    let told = |error| format!("L6: a question failed: {error}");
-    let answer = view.feed(0, usize::MAX, &|_, _, _| true).map_err(told)?;
+    let failed = |error| format!("L6: a question failed: {error}");
+    let answer = view.feed(0, usize::MAX, &|_, _, _| true).map_err(failed)?;
     let mut firsts = BTreeSet::new();
-    for (at, (number, tenant, record, verdict)) in answer.records.iter().enumerate() {
-        let (id, late) = (record.summary.trace_id, record.late_span_count);
-        if *number != at as u64 {
-            return Err(format!("T3: the record at place {at} has number {number}"));
-        }
-        let known = ledger.settled.get(at);
-        if known.is_some_and(|known| *known != (tenant.clone(), id, late, verdict.clone())) {
-            return Err(format!(
-                "T3: record {number} is of trace {id}, {late} late spans and {verdict:?}, not {known:?}"
-            ));
-        }
-        if late == 0 && !firsts.insert((tenant, id)) && !ledger.thinned.contains(tenant) {
+    let mut told = BTreeMap::new();
+    for (number, tenant, record, verdict) in answer.records {
+        let settled = (tenant, record.summary.trace_id, record.late_span_count, verdict);
+        let (tenant, id, late, _) = &settled;
+        if *late == 0 && !firsts.insert((tenant.clone(), *id)) && !ledger.thinned.contains(tenant) {
             return Err(format!("T3: trace {id} of tenant {tenant} was settled a first time twice"));
         }
+        if told.insert(number, settled).is_some() {
+            return Err(format!("T3: record {number} is told twice"));
+        }
     }
-    let more = answer.records.into_iter().skip(ledger.settled.len());
-    let more =
-        more.map(|(_, tenant, record, verdict)| (tenant, record.summary.trace_id, record.late_span_count, verdict));
     // What was under way at a crash counts or not, once and for all.
-    if ledger.may_have_settled {
-        more.for_each(|settled| ledger.adopt(settled, script));
+    if std::mem::take(&mut ledger.may_have_settled) {
+        for (number, settled) in told.range(ledger.next_record..) {
+            ledger.adopt(*number, settled.clone(), script);
+        }
+        ledger.next_record = answer.next.max(ledger.next_record);
     }
-    ledger.may_have_settled = false;
-    match answer.next {
-        count if count == ledger.settled.len() as u64 => Ok(()),
-        count => Err(format!("T3: there are {count} records, not {}", ledger.settled.len())),
+    if answer.next != ledger.next_record {
+        return Err(format!("T3: there are {} records, not {}", answer.next, ledger.next_record));
     }
+    for (number, known) in &ledger.settled {
+        match told.get(number) {
+            Some(settled) if settled == known => {}
+            // The records of what is deleted go with it.
+            None if ledger.thinned.contains(&known.0) => {}
+            other => return Err(format!("T3: record {number} is {other:?}, not {known:?}")),
+        }
+    }
+    Ok(())
 }
 
 /// T1: the names of each tenant are its own, and none that it has is missing.

@@ -48,6 +48,9 @@ struct Doubt {
     pieces: Vec<(usize, usize)>,
 }
 
+/// A record of a settlement.
+pub(super) type Settled = (Tenant, TraceId, u64, Verdict);
+
 /// The naive model of a store.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -55,8 +58,10 @@ pub struct Ledger {
     doubts: Vec<Doubt>,
     /// Each block that was ever shown, and the checksum of its files.
     pub(super) blocks: BTreeMap<BlockName, u64>,
-    /// What was settled: the trace, how many of its spans were late, and the verdict.
-    pub(super) settled: Vec<(Tenant, TraceId, u64, Verdict)>,
+    /// What was settled, by the number of the record: the trace, how many of its spans were late, and the verdict.
+    pub(super) settled: BTreeMap<u64, Settled>,
+    /// The number of the next record.
+    pub(super) next_record: u64,
     /// Whether a settlement that was under way may count that nobody was told of.
     pub(super) may_have_settled: bool,
     /// Whether traces that are not to be kept go.
@@ -73,7 +78,7 @@ impl Ledger {
 
     /// How many traces were settled, and how many of them again, since late spans came.
     pub fn settled_traces(&self) -> (u64, u64) {
-        let late = self.settled.iter().filter(|(_, _, late, _)| *late > 0).count();
+        let late = self.settled.values().filter(|(_, _, late, _)| *late > 0).count();
         (self.settled.len() as u64, late as u64)
     }
 
@@ -132,13 +137,14 @@ impl Ledger {
             for record in &settled.records {
                 let verdict = settlement.verdicts[usize::from(record.verdict)].clone();
                 let (id, late) = (record.summary.trace_id, record.late_span_count);
-                self.adopt((settled.tenant.clone(), id, late, verdict), script);
+                self.adopt(self.next_record, (settled.tenant.clone(), id, late, verdict), script);
+                self.next_record += 1;
             }
         }
     }
 
     /// A trace was settled. If it is not to be kept, what there is of it may go.
-    pub(super) fn adopt(&mut self, settled: (Tenant, TraceId, u64, Verdict), script: &Script) {
+    pub(super) fn adopt(&mut self, number: u64, settled: Settled, script: &Script) {
         let (tenant, id, _, verdict) = &settled;
         if self.drops && !verdict.keep {
             self.thinned.insert(tenant.clone());
@@ -150,7 +156,7 @@ impl Ledger {
                 }
             }
         }
-        self.settled.push(settled);
+        self.settled.insert(number, settled);
     }
 
     /// A deletion begins.

@@ -333,6 +333,8 @@ impl Life {
     fn expire(&mut self) {
         let (now, script, retention) = (self.unix_nanos(), Arc::clone(&self.script), self.config.retention.clone());
         self.note(|ledger| ledger.expiring(&retention, now, &script));
+        // What could not be merged of settlements is tried again; what is read stays the same.
+        let _ = self.keeper.tend_figures();
         if self.keeper.expire().is_ok() {
             self.wrong.extend(none_is_over(&self.view(), &retention, now).err());
             self.check();

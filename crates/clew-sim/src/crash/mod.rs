@@ -18,8 +18,8 @@ mod script;
 use std::time::Duration;
 
 use clew_model::Tenant;
-use clew_store::StoreConfig;
 use clew_store::keep::{MergePolicy, Retention, TenantRetention};
+use clew_store::{SettleConfig, StoreConfig};
 
 pub use self::judge::{Found, judge};
 pub use self::ledger::Ledger;
@@ -58,6 +58,7 @@ pub fn config() -> StoreConfig {
         merge_memory_bytes: 1 << 20,
         purge_after: Duration::from_mins(10),
         repeat_window: Duration::from_hours(1000),
+        settle: SettleConfig { feed_age: Duration::from_hours(100_000), ..SettleConfig::default() },
         disk_full_pause: Duration::ZERO,
         ..StoreConfig::new(DATA_DIR)
     }

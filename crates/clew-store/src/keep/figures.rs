@@ -28,8 +28,6 @@ use crate::view::View;
 /// One look merges files of about so many times the bytes that one may have; the rest has time until the next one.
 const LOOK_FILES: u64 = 4;
 
-const DAY_MINUTES: u64 = 24 * 60;
-
 impl From<SettleReadError> for KeepError {
     fn from(error: SettleReadError) -> Self {
         match error {
@@ -48,17 +46,7 @@ impl Keeper {
         if !over.is_empty() {
             self.replace_settled(None, &over)?;
         }
-        let mut touched = over.len();
-        let day = needs.minute / DAY_MINUTES * DAY_MINUTES;
-        // What is merged later loses its old minutes then.
-        let spans_day = |entry: &&SettleEntry| entry.minutes.0 < day && needs.is_day_over(entry);
-        let old: Vec<SettleEntry> = self.catalog.state().settled.files.iter().filter(spans_day).cloned().collect();
-        for entry in old {
-            if self.settle_files.damage(entry.number).is_none() {
-                touched += usize::from(self.condense(&[entry], &needs)?);
-            }
-        }
-        Ok(touched + self.merge_figures(&needs)?)
+        Ok(over.len() + self.merge_figures(&needs)?)
     }
 
     fn merge_figures(&mut self, needs: &Needs) -> Result<usize, KeepError> {
@@ -129,7 +117,7 @@ impl Keeper {
             now,
             records_from: before(settle.feed_age).min(self.catalog.state().settled.watermark_unix_nanos),
             verdicts_from: oldest_unmerged(&self.view.view()),
-            minute: before(settle.figures_age) / Rollup::MINUTE_NANOS,
+            figures_from: before(settle.figures_age),
         }
     }
 
@@ -173,11 +161,12 @@ impl Keeper {
             }
             let own = self.settle_files.rollups(entry.number)?;
             for (tenant, rollup) in own.iter().filter(|(tenant, _)| !covers(tenant, None, entry.through_unix_nanos)) {
-                rollups.entry(tenant.clone()).or_default().add_minutes(rollup, needs.minute..u64::MAX);
+                rollups.entry(tenant.clone()).or_default().add(rollup);
             }
         }
         for rollup in rollups.values_mut() {
             rollup.cap(self.config.settle.series_per_minute);
+            rollup.cap_edges(self.config.settle.series_per_minute);
         }
         rollups.retain(|_, rollup| !rollup.is_empty());
         Ok((records, rollups.into_iter().collect()))

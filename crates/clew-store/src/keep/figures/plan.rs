@@ -18,8 +18,9 @@ pub(super) struct Needs {
     pub(super) records_from: u64,
     /// Verdicts of traces are looked up in records from then on: what was received before lies in merged blocks.
     pub(super) verdicts_from: u64,
-    /// The first unix minute whose figures are kept.
-    pub(super) minute: u64,
+    /// Figures of spans that were counted through then or earlier are over, whatever the spans say of their time: as elsewhere,
+    /// what has an odd time lives as long as its neighbours.
+    pub(super) figures_from: u64,
 }
 
 impl Needs {
@@ -41,9 +42,7 @@ impl Needs {
 
     /// Whether all of a file is over.
     pub(super) fn is_over(&self, entry: &SettleEntry) -> bool {
-        // What is said to have begun after it was received is as old as its receipt.
-        let last = entry.minutes.1.min(entry.through_unix_nanos / MINUTE_NANOS);
-        last < self.minute && !self.records_of(entry)
+        entry.through_unix_nanos <= self.figures_from && !self.records_of(entry)
     }
 
     /// The longest stretch of time that is over and that a file lies in: its length and its start.
@@ -115,7 +114,7 @@ mod tests {
 
     fn needs(now_seconds: u64) -> Needs {
         let now = now_seconds * SECOND;
-        Needs { now, records_from: now.saturating_sub(3600 * SECOND), verdicts_from: u64::MAX, minute: 0 }
+        Needs { now, records_from: now.saturating_sub(3600 * SECOND), verdicts_from: u64::MAX, figures_from: 0 }
     }
 
     /// Files as they come every five seconds and are merged every minute; answers how many there are at most, how many are left,
@@ -185,16 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_over_with_its_last_minute_and_its_records() {
-        let kept = |minute| Needs { minute, ..needs(DAY / SECOND) };
+    fn a_file_is_over_some_time_after_it_was_settled_whatever_minutes_it_speaks_of() {
+        let kept = |seconds: u64| Needs { figures_from: seconds * SECOND, ..needs(DAY / SECOND) };
         let minute = |first, last| SettleEntry { minutes: (first, last), ..entry(6000, 1) };
-        assert!(kept(91).is_over(&minute(10, 90)));
-        assert!(!kept(90).is_over(&minute(10, 90)));
-        // It came in minute 100, whatever it says.
-        assert!(kept(101).is_over(&minute(10, 5000)));
-        assert!(!kept(100).is_over(&minute(10, 5000)));
-        assert!(kept(1).is_over(&minute(u64::MAX, 0)), "without figures");
+        for (first, last) in [(0, 0), (10, 90), (10, 5000), (u64::MAX, 0)] {
+            assert!(kept(6000).is_over(&minute(first, last)));
+            assert!(!kept(5999).is_over(&minute(first, last)));
+        }
         let needed = SettleEntry { kept_count: 1, ..minute(10, 90) };
-        assert!(!Needs { records_from: 0, ..kept(91) }.is_over(&needed));
+        assert!(!Needs { records_from: 0, ..kept(6000) }.is_over(&needed));
     }
 }

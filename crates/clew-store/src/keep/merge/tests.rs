@@ -38,6 +38,8 @@ impl Kept {
         let (disk, clock) = (FaultyDisk::new(MemoryDisk::new()), Arc::new(ManualClock::new(NOON)));
         let ports = Ports { disk: Arc::new(disk.clone()), clock: Arc::clone(&clock) as _ };
         let Started { keeper, growing, .. } = start(&settings, &ports).unwrap();
+        // All is settled.
+        keeper.view().change(|view| view.settled.pass_watermark(u64::MAX));
         Self { keeper, growing, clock, disk, position: 0 }
     }
 

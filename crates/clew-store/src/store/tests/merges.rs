@@ -1,7 +1,5 @@
 //! Merges by the threads of a store.
 
-use clew_model::scan::SpanSource as _;
-
 use super::blocks::{block_files, seal, trace};
 use super::*;
 use crate::keep::MergePolicy;
@@ -33,7 +31,13 @@ fn settled_blocks_are_merged_while_others_are_sealed() {
     // Not before all that is expected of their traces has come.
     assert_eq!((store.figures().blocks, store.figures().kept.merges), (3, 0));
     clock.advance_nanos(Duration::from_mins(6).as_nanos() as u64);
-    wait_until("a merge", || store.figures().kept.merges == 1);
+    let (sender, settled) = mpsc::channel();
+    store.settle(move |result| sender.send(result).unwrap());
+    settled.recv_timeout(WAIT).unwrap().unwrap();
+    wait_until("a merge", || {
+        clock.advance_nanos(Duration::from_secs(1).as_nanos() as u64);
+        store.figures().kept.merges == 1
+    });
     assert_eq!(store.figures().blocks, 1);
     wait_until("the end of the inputs", || block_files(&disk).len() == 2);
     assert_eq!(all_spans(&*store.spans()), before);
