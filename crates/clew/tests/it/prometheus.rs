@@ -89,11 +89,11 @@ impl Drop for Prometheus {
     }
 }
 
-/// A server that settles traces at once.
+/// A server that settles traces soon, but whole: what is taken back of a part stays in counters until it is made up for.
 fn server(folder: &Path) -> Running {
     let mut command = clew();
     command.arg("--data-dir").arg(folder).args(["--listen", "127.0.0.1:0"]);
-    command.env("CLEW_SETTLE_IDLE", "0s").env("CLEW_SETTLE_EVERY", "100ms");
+    command.env("CLEW_SETTLE_IDLE", "2s").env("CLEW_SETTLE_EVERY", "100ms");
     Running::of(command)
 }
 
