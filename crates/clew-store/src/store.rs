@@ -92,6 +92,9 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
+/// The threads of the log, of the keeper and of settling.
+type Threads = (LogThread, JoinHandle<()>, JoinHandle<()>);
+
 struct Inner {
     shared: Arc<Shared>,
     messages: Sender<Message>,
@@ -103,7 +106,7 @@ struct Inner {
     cache: Arc<clew_block::Cache>,
     disk: Arc<dyn Disk>,
     settle_messages: Sender<SettleMessage>,
-    threads: Mutex<Option<(LogThread, JoinHandle<()>, JoinHandle<()>)>>,
+    threads: Mutex<Option<Threads>>,
     closed: OnceLock<Result<(), CloseError>>,
 }
 
@@ -168,7 +171,6 @@ impl Store {
         let inner = Inner {
             shared,
             messages,
-            settle_messages,
             config,
             replay,
             damage,
@@ -176,6 +178,7 @@ impl Store {
             kept,
             cache,
             disk,
+            settle_messages,
             threads,
             closed,
         };

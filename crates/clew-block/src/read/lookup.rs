@@ -163,7 +163,9 @@ fn spans(
             spans = run.read(block, &mut reader, expired, &mut lost)?;
             reader.set_depth(depth);
         }
-        lost.into_iter().for_each(|error| lack.add(error));
+        for error in lost {
+            lack.add(error);
+        }
         let mut spans = spans.into_iter().peekable();
         while let Some(first) = spans.next() {
             let id = first.trace_id;

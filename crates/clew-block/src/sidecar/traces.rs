@@ -74,7 +74,9 @@ impl TracesBuilder {
         let count = self.flags.len();
         let mut out = Vec::with_capacity(count * (FIXED_BYTES + 3));
         bytes::varint(&mut out, service_sets.len() as u64);
-        service_sets.iter().for_each(|set| bytes::rising(&mut out, set));
+        for set in service_sets {
+            bytes::rising(&mut out, set);
+        }
         bytes::varint(&mut out, count as u64);
         bytes::planes(&mut out, &self.starts.iter().copied());
         bytes::planes(&mut out, &self.ends.iter().copied());
