@@ -13,6 +13,7 @@ mod damage;
 mod data;
 mod filter;
 mod footer;
+mod found;
 mod ids;
 mod lookup;
 mod matched;
