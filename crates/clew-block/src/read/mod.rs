@@ -14,6 +14,7 @@ mod damage;
 pub(crate) mod data;
 mod filter;
 mod footer;
+mod found;
 mod ids;
 mod lookup;
 mod matched;
