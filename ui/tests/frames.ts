@@ -32,20 +32,16 @@ export function framesIn(events: Event[]): Frames {
   const main = events.find((event) => event.name === 'FireAnimationFrame');
   if (!main) throw new Error('The page painted nothing.');
   const own = events.filter((event) => event.pid === main.pid && event.tid === main.tid);
-  const begins = own.filter((event) => event.name === 'FireAnimationFrame').map((event) => event.ts).sort((a, b) => a - b);
   const tasks = own.filter((event) => event.name === 'RunTask' && event.dur !== undefined).sort((a, b) => a.ts - b.ts);
+  const fires = own.filter((event) => event.name === 'FireAnimationFrame').map((event) => event.ts).sort((a, b) => a - b);
   const work: number[] = [];
-  let at = 0;
-  for (const [frame, begin] of begins.entries()) {
-    const end = begins[frame + 1] ?? Number.POSITIVE_INFINITY;
-    let sum = 0;
-    // A task belongs to the frame in which it ends: the one that fires a frame's callbacks began before them.
-    while (at < tasks.length && tasks[at]!.ts + tasks[at]!.dur! < begin) at++;
-    while (at < tasks.length && tasks[at]!.ts + tasks[at]!.dur! < end) {
-      sum += tasks[at]!.tdur ?? tasks[at]!.dur!;
-      at++;
-    }
-    work.push(sum / 1_000);
+  let fired = 0;
+  for (const task of tasks) {
+    // A frame begins with the task that fires its callbacks, however many there are, and lasts until the next.
+    const isFrame = fired < fires.length && fires[fired]! < task.ts + task.dur!;
+    while (fired < fires.length && fires[fired]! < task.ts + task.dur!) fired++;
+    if (isFrame) work.push(0);
+    if (work.length > 0) work[work.length - 1]! += (task.tdur ?? task.dur!) / 1_000;
   }
   work.sort((a, b) => a - b);
   return { count: work.length, p95: work[Math.floor(work.length * 0.95)] ?? 0, longest: work.at(-1) ?? 0 };

@@ -51,6 +51,20 @@ test('keys lead through the rows, fold and unfold them', async ({ page, shop }) 
   await expect(page.locator('.details')).toBeVisible();
 });
 
+test('a click before a name folds and unfolds', async ({ page, shop }) => {
+  await page.goto(`${shop.server.url}/t/${shop.planted.slowQuery}`);
+  const grid = page.getByRole('treegrid', { name: 'Spans' });
+  const first = grid.locator('[aria-rowindex="1"]');
+  await expect(first).toHaveAttribute('aria-expanded', 'true');
+  await first.click({ position: { x: 10, y: 11 } });
+  await expect(first).toHaveAttribute('aria-expanded', 'false');
+  await expect(grid).toHaveAttribute('aria-rowcount', '1');
+  await first.click({ position: { x: 10, y: 11 } });
+  await expect(grid).not.toHaveAttribute('aria-rowcount', '1');
+  await first.click({ position: { x: 60, y: 11 } });
+  await expect(first).toHaveAttribute('aria-selected', 'true');
+});
+
 test('the thread alone, and along it', async ({ page, shop }) => {
   await page.goto(`${shop.server.url}/t/${shop.planted.gap}`);
   const grid = page.getByRole('treegrid', { name: 'Spans' });
@@ -89,6 +103,14 @@ test('an address with a span opens with it selected, in view and in focus', asyn
   await expect(chosen).toBeInViewport();
   await expect(page.getByRole('treegrid', { name: 'Spans' })).toBeFocused();
   await expect(page.locator('.details')).toContainText(last);
+  // The rows that can be read follow those that are painted, as soon as a scroll rests.
+  const upmost = page.locator('[role=row]').first();
+  const before = Number(await upmost.getAttribute('aria-rowindex'));
+  await chosen.hover();
+  await page.mouse.wheel(0, -2_200);
+  await expect(upmost).toHaveAttribute('aria-rowindex', String(before - 100));
+  await expect(chosen).toHaveCount(0);
+  await expect(upmost).toBeInViewport();
 });
 
 test('a chain of a thousand calls, and spans that name each other as parents', async ({ page, serve }) => {

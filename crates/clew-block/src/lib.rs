@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod draw;
 pub mod json;
+pub mod merge;
 pub mod meta;
 pub mod plan;
 pub mod read;
@@ -12,6 +13,7 @@ pub mod sidecar;
 pub mod spans;
 pub mod writer;
 
+pub use merge::{Merge, MergeError, Merged};
 pub use meta::{BlockFile, BlockMeta, BlockName, TenantMeta};
 pub use plan::Plan;
 pub use read::{Block, Cache, CacheFigures, ColumnSize, Problem, Ranges, ReadError, verify};

@@ -37,6 +37,9 @@ pub struct BlockMeta {
     pub row_count: u64,
     /// Length of its Parquet file.
     pub data_bytes: u64,
+    /// Rows of traces that are not to be kept for long.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped_row_count: u64,
     /// Whose spans, by name; their rows and traces follow each other.
     pub tenants: Vec<TenantMeta>,
     /// Blocks that it stands in place of. Should both be found without a catalog, these count no more.
@@ -61,6 +64,11 @@ pub struct TenantMeta {
     pub extent: Extent,
     /// Whether any trace has only odd times: no range excludes it.
     pub has_odd_traces: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// An extent in the words of the rest of the document.

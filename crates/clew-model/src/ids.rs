@@ -58,6 +58,7 @@ impl TraceId {
     }
 
     /// The low eight bytes as a number: the random part of every common id format, so it spreads over shards.
+    #[inline]
     pub fn low_u64(self) -> u64 {
         let [_, _, _, _, _, _, _, _, low @ ..] = self.0;
         u64::from_be_bytes(low)
@@ -83,6 +84,7 @@ impl SpanId {
     }
 
     /// The id as a number, for columns.
+    #[inline]
     pub fn to_u64(self) -> u64 {
         u64::from_be_bytes(self.0)
     }

@@ -5,6 +5,7 @@ pub mod condition;
 pub mod identity;
 pub mod ids;
 pub mod reason;
+pub mod relation;
 pub mod sampling;
 pub mod scan;
 pub mod span;

@@ -190,5 +190,6 @@ impl fmt::Display for Randomness {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "powers of two are exact")]
 #[path = "sampling/tests.rs"]
 mod tests;

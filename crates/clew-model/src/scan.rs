@@ -419,6 +419,12 @@ pub trait SpanSource: Send + Sync {
         self.rows(tenant, ids, expired)
     }
 
+    /// All rows of these traces, perhaps with no more than what figures are taken from: without events, scopes and messages, and
+    /// of attributes what [`crate::relation::need`] says.
+    fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        self.rows(tenant, ids, expired)
+    }
+
     /// Which spans of these traces meet one of the filters, identical ones once.
     fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {
         let RowsAnswer { spans, incomplete } = self.rows(request.tenant, request.ids, expired)?;

@@ -28,15 +28,25 @@ pub struct Exemplar {
 pub struct Exemplars(Vec<Exemplar>);
 
 impl Exemplar {
-    /// The exemplar of a span.
-    pub fn of(span: &Span) -> Self {
+    /// The exemplar of a span, of which the caller knows whether it failed.
+    pub fn of(span: &Span, is_error: bool) -> Self {
         Self {
             trace_id: span.trace_id,
             span_id: span.span_id,
             start_unix_nanos: span.start_unix_nanos,
             duration_nanos: span.duration_nanos,
-            is_error: span.is_error(),
+            is_error,
         }
+    }
+
+    /// Slower ones are larger.
+    fn slowness(&self) -> impl Ord + use<> {
+        (self.duration_nanos, *self)
+    }
+
+    /// Drawn ones are smaller.
+    fn drawn(&self) -> impl Ord + use<> {
+        (self.lot(), *self)
     }
 
     /// A number that does not depend on what the span was about. (The finalizer of SplitMix64.)
@@ -51,7 +61,15 @@ impl Exemplar {
 impl Exemplars {
     /// Considers one more.
     pub fn offer(&mut self, exemplar: Exemplar) {
-        if !self.0.contains(&exemplar) {
+        if self.0.is_empty() {
+            // The common case, and one that should take no more room than it needs.
+            self.0 = vec![exemplar];
+            return;
+        }
+        let is_better = self.slowest().is_some_and(|best| exemplar.slowness() > best.slowness())
+            || self.typical().is_some_and(|best| exemplar.drawn() < best.drawn())
+            || exemplar.is_error && self.failed().is_none_or(|best| exemplar.drawn() < best.drawn());
+        if is_better {
             self.0.push(exemplar);
             self.keep_best();
         }
@@ -59,7 +77,9 @@ impl Exemplars {
 
     /// Considers those of other figures.
     pub fn add(&mut self, other: &Self) {
-        other.0.iter().for_each(|exemplar| self.offer(*exemplar));
+        for exemplar in &other.0 {
+            self.offer(*exemplar);
+        }
     }
 
     /// Leaves out those of figures that were taken back. What they had displaced does not come back.
@@ -79,17 +99,17 @@ impl Exemplars {
 
     /// The slowest.
     pub fn slowest(&self) -> Option<&Exemplar> {
-        self.0.iter().max_by_key(|exemplar| (exemplar.duration_nanos, **exemplar))
+        self.0.iter().max_by_key(|exemplar| exemplar.slowness())
     }
 
     /// One that failed.
     pub fn failed(&self) -> Option<&Exemplar> {
-        self.0.iter().filter(|exemplar| exemplar.is_error).min_by_key(|exemplar| (exemplar.lot(), **exemplar))
+        self.0.iter().filter(|exemplar| exemplar.is_error).min_by_key(|exemplar| exemplar.drawn())
     }
 
     /// One by chance, which is like most.
     pub fn typical(&self) -> Option<&Exemplar> {
-        self.0.iter().min_by_key(|exemplar| (exemplar.lot(), **exemplar))
+        self.0.iter().min_by_key(|exemplar| exemplar.drawn())
     }
 
     /// Memory beside themselves, in bytes.
@@ -98,7 +118,7 @@ impl Exemplars {
     }
 
     fn keep_best(&mut self) {
-        let best = [self.slowest(), self.failed(), self.typical()].map(|exemplar| exemplar.copied());
+        let best = [self.slowest(), self.failed(), self.typical()].map(Option::<&Exemplar>::copied);
         self.0.retain(|exemplar| best.contains(&Some(*exemplar)));
         // One order, so that equal sets are equal lists.
         self.0.sort_unstable();
@@ -112,7 +132,6 @@ macro_rules! bytes_of {
             use clew_model::$id;
             use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-            #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
             pub(super) fn serialize<S: Serializer>(id: &$id, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() { id.serialize(serializer) } else { id.0.serialize(serializer) }
             }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use clew_model::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::{Exemplar, Exemplars, Histogram, Weight};
+use crate::{Exemplar, Exemplars, Histogram, Rollup, Weight};
 
 /// How many spans, how many of them failed, and how long they took.
 ///
@@ -58,6 +58,15 @@ pub(crate) struct Call<'a> {
     pub(crate) callee: Option<&'a Span>,
     /// Whether it is a message, whose way takes time of its own.
     pub(crate) is_message: bool,
+    /// Whether either side failed.
+    pub(crate) is_error: bool,
+}
+
+impl Call<'_> {
+    /// The minute in which it began.
+    pub(crate) fn unix_minute(&self) -> u64 {
+        self.caller.or(self.callee).map_or(0, |span| span.start_unix_nanos / Rollup::MINUTE_NANOS)
+    }
 }
 
 impl Figures {
@@ -75,7 +84,7 @@ impl Figures {
             self.weighted_errors.add(weight);
         }
         if keeps_exemplars {
-            self.exemplars.offer(Exemplar { is_error, ..Exemplar::of(span) });
+            self.exemplars.offer(Exemplar::of(span, is_error));
         }
     }
 
@@ -129,10 +138,10 @@ impl Figures {
 
 impl EdgeFigures {
     pub(crate) fn record(&mut self, call: &Call<'_>, keeps_exemplars: bool) {
+        let is_error = call.is_error;
         let sides = || call.caller.into_iter().chain(call.callee);
         // Both were received, so that the more seldom one says how often that happens.
         let weight = sides().map(|span| Weight::of(span.adjusted_count())).max().unwrap_or(Weight::ONE);
-        let is_error = sides().any(Span::is_error);
         self.received = self.received.wrapping_add(1);
         self.weighted.add(weight);
         if is_error {
@@ -149,7 +158,7 @@ impl EdgeFigures {
             self.latency.record(callee.start_unix_nanos.saturating_sub(caller.end_unix_nanos()), 1);
         }
         if let Some(span) = sides().next().filter(|_| keeps_exemplars) {
-            self.exemplars.offer(Exemplar { is_error, ..Exemplar::of(span) });
+            self.exemplars.offer(Exemplar::of(span, is_error));
         }
     }
 

@@ -231,6 +231,8 @@ impl Histogram {
             return;
         }
         match self.buckets.binary_search_by_key(&added.index, |bucket| bucket.index) {
+            // One bucket is the common case, and should take no more room than that.
+            Err(_) if self.buckets.is_empty() => self.buckets = vec![added],
             Err(place) => self.buckets.insert(place, added),
             Ok(place) => {
                 let count = self.buckets[place].count.wrapping_add(added.count);

@@ -5,6 +5,8 @@ pub mod exemplar;
 pub mod figures;
 pub mod histogram;
 pub mod key;
+mod lineage;
+mod peer;
 pub mod rollup;
 mod trace;
 pub mod weight;

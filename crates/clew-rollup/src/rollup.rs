@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use clew_model::Span;
 use serde::{Deserialize, Serialize};
@@ -45,15 +46,7 @@ impl Rollup {
 
     /// Adds the figures that another has of these minutes.
     pub fn add_minutes(&mut self, other: &Self, unix_minutes: Range<u64>) {
-        for (unix_minute, theirs) in other.minutes(unix_minutes) {
-            for (key, figures) in &theirs.series {
-                self.series_mut(unix_minute, key).add(figures);
-            }
-            for (key, figures) in &theirs.edges {
-                self.edge_mut(unix_minute, key).add(figures);
-            }
-        }
-        self.leave_out_zeros(other);
+        self.merge(other, unix_minutes, Figures::add, EdgeFigures::add);
     }
 
     /// Forgets the minutes before that one.
@@ -66,15 +59,7 @@ impl Rollup {
     /// Numbers are exact: `a + b - b == a`. Exemplars of `other` are left out, and what they had displaced does not come
     /// back.
     pub fn subtract(&mut self, other: &Self) {
-        for (unix_minute, theirs) in &other.minutes {
-            for (key, figures) in &theirs.series {
-                self.series_mut(*unix_minute, key).subtract(figures);
-            }
-            for (key, figures) in &theirs.edges {
-                self.edge_mut(*unix_minute, key).subtract(figures);
-            }
-        }
-        self.leave_out_zeros(other);
+        self.merge(other, 0..u64::MAX, Figures::subtract, EdgeFigures::subtract);
     }
 
     /// Folds all but the `series_per_minute` largest series of each minute into `(other)`, by role and status, so that
@@ -129,13 +114,14 @@ impl Rollup {
         self.minutes.values().map(|minute| minute.edges.len()).sum()
     }
 
-    /// About how much memory it takes. Names that several series share are counted for each.
+    /// About how much memory it takes, in bytes. A name that many share is counted in parts.
     pub fn bytes(&self) -> usize {
+        let name = |name: &Arc<str>| (name.len() + 2 * size_of::<usize>()).div_ceil(Arc::strong_count(name));
         let of_series = |(key, figures): (&SeriesKey, &Figures)| {
-            size_of::<(SeriesKey, Figures)>() + key.service.len() + key.operation.len() + figures.heap_bytes()
+            size_of::<(SeriesKey, Figures)>() + name(&key.service) + name(&key.operation) + figures.heap_bytes()
         };
         let of_edge = |(key, figures): (&EdgeKey, &EdgeFigures)| {
-            size_of::<(EdgeKey, EdgeFigures)>() + key.caller.len() + key.callee.len() + figures.heap_bytes()
+            size_of::<(EdgeKey, EdgeFigures)>() + name(&key.caller) + name(&key.callee) + figures.heap_bytes()
         };
         let of_minute = |minute: &Minute| {
             let series: usize = minute.series.iter().map(of_series).sum();
@@ -183,32 +169,48 @@ impl Rollup {
         })
     }
 
-    fn series_mut(&mut self, unix_minute: u64, key: &SeriesKey) -> &mut Figures {
-        self.minutes.entry(unix_minute).or_default().series.entry(key.clone()).or_default()
-    }
-
-    fn edge_mut(&mut self, unix_minute: u64, key: &EdgeKey) -> &mut EdgeFigures {
-        self.minutes.entry(unix_minute).or_default().edges.entry(key.clone()).or_default()
-    }
-
-    /// Leaves out what is 0 of that which `changed` has.
-    fn leave_out_zeros(&mut self, changed: &Self) {
-        for (unix_minute, theirs) in &changed.minutes {
-            let Some(minute) = self.minutes.get_mut(unix_minute) else { continue };
-            for key in theirs.series.keys() {
-                if minute.series.get(key).is_some_and(Figures::is_zero) {
-                    minute.series.remove(key);
-                }
-            }
-            for key in theirs.edges.keys() {
-                if minute.edges.get(key).is_some_and(EdgeFigures::is_zero) {
-                    minute.edges.remove(key);
-                }
-            }
-            if minute.series.is_empty() && minute.edges.is_empty() {
-                self.minutes.remove(unix_minute);
+    fn merge(
+        &mut self,
+        other: &Self,
+        unix_minutes: Range<u64>,
+        of_series: impl Fn(&mut Figures, &Figures),
+        of_edge: impl Fn(&mut EdgeFigures, &EdgeFigures),
+    ) {
+        for (unix_minute, theirs) in other.minutes(unix_minutes) {
+            let mut minute = self.minutes.remove(&unix_minute).unwrap_or_default();
+            // Most minutes have the series of the one before, with which a new one then shares its names.
+            let before = self.minutes.range(..unix_minute).next_back().map(|(_, before)| before);
+            let series_before = before.map(|before| &before.series);
+            merge_maps(&mut minute.series, &theirs.series, series_before, &of_series, Figures::is_zero);
+            let edges_before = before.map(|before| &before.edges);
+            merge_maps(&mut minute.edges, &theirs.edges, edges_before, &of_edge, EdgeFigures::is_zero);
+            if !minute.series.is_empty() || !minute.edges.is_empty() {
+                self.minutes.insert(unix_minute, minute);
             }
         }
+    }
+}
+
+/// Merges the figures of each key; what is 0 by then is left out. New keys are copies of those that `before` has.
+fn merge_maps<K: Ord + Clone, V: Default>(
+    into: &mut BTreeMap<K, V>,
+    from: &BTreeMap<K, V>,
+    before: Option<&BTreeMap<K, V>>,
+    merge: impl Fn(&mut V, &V),
+    is_zero: impl Fn(&V) -> bool,
+) {
+    for (key, theirs) in from {
+        if let Some(figures) = into.get_mut(key) {
+            merge(figures, theirs);
+            if is_zero(figures) {
+                into.remove(key);
+            }
+            continue;
+        }
+        let mut figures = V::default();
+        merge(&mut figures, theirs);
+        let known = before.and_then(|before| before.get_key_value(key)).map(|(known, _)| known);
+        into.insert(known.unwrap_or(key).clone(), figures);
     }
 }
 

@@ -19,7 +19,8 @@ impl Weight {
 
     /// The weight of one span with that adjusted count: at least 0, at most 2^56, 1 for what is not a number.
     pub fn of(adjusted_count: f64) -> Self {
-        if adjusted_count.is_nan() {
+        // That of nearly all spans comes first, and is told by its bits.
+        if adjusted_count.to_bits() == 1.0_f64.to_bits() || adjusted_count.is_nan() {
             return Self::ONE;
         }
         Self((adjusted_count.clamp(0.0, Self::COUNT_MAX) * Self::STEPS).round() as i128)

@@ -133,7 +133,7 @@ pub(crate) async fn tenant(
     Ok(Json(DeleteAnswer { deleted }))
 }
 
-fn no_trace(id: TraceId, tenant: &Tenant, missing: Option<Incomplete>) -> AskError {
+pub(crate) fn no_trace(id: TraceId, tenant: &Tenant, missing: Option<Incomplete>) -> AskError {
     let lost = missing.map(|missing| format!("; {}", missing.detail)).unwrap_or_default();
     AskError::NotFound(format!("there is no trace {id} of tenant {tenant} here{lost}"))
 }

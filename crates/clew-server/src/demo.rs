@@ -13,7 +13,6 @@ use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
 use clew_model::{Tenant, TraceId};
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use serde::{Deserialize, Serialize};
@@ -163,11 +162,7 @@ pub(crate) async fn demo(State(app): State<Arc<App>>, headers: HeaderMap, uri: U
 }
 
 async fn asked(app: &Arc<App>, headers: &HeaderMap, uri: &Uri, body: Body) -> Result<DemoAnswer, Problem> {
-    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
-    if !essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
-        let detail = "a demo is asked for with Content-Type: application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    }
+    Problem::unless_json(headers, "a demo is asked for with Content-Type: application/json")?;
     let params = Params::of(uri)?;
     params.only(&["tenant"], false)?;
     let tenant = gate::tenant(app, headers, &params)?;

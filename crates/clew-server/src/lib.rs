@@ -8,6 +8,7 @@ pub mod figures;
 mod hints;
 mod hosts;
 pub mod listen;
+pub mod pins;
 pub mod problem;
 pub mod receive;
 mod router;

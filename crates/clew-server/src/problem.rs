@@ -51,6 +51,15 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).header(RETRY_AFTER, &retry_seconds.to_string())
     }
 
+    /// 415 for what is no JSON: a POST of it is one that no page of another origin makes unasked.
+    pub(crate) fn unless_json(headers: &HeaderMap, detail: &str) -> Result<(), Self> {
+        let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
+        if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
+            return Ok(());
+        }
+        Err(Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+    }
+
     /// The problem of a refused request.
     pub fn refused(reason: RefuseReason) -> Self {
         let status = match reason.class() {

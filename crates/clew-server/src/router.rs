@@ -21,10 +21,10 @@ use crate::app::App;
 use crate::figures::{self, Format, Misdirected};
 use crate::hints::{self, Astray, Example, Hint};
 use crate::problem::Problem;
-use crate::{ask, delete, demo, hosts, receive, ui};
+use crate::{ask, delete, demo, hosts, pins, receive, ui};
 
 /// Paths that a lost sender or reader may have meant.
-const KNOWN_PATHS: [&str; 27] = [
+const KNOWN_PATHS: [&str; 29] = [
     "/v1/traces",
     "/v1/metrics",
     "/v1/logs",
@@ -49,6 +49,8 @@ const KNOWN_PATHS: [&str; 27] = [
     "/v1/services/{service}/operations",
     "/v1/traces/{id}",
     "/v1/traces/{id}/find",
+    "/v1/traces/{id}/pin",
+    "/v1/pins",
     "/v1/tenants/{tenant}",
     "/tempo/api/traces/{id}",
     "/jaeger/api/traces/{id}",
@@ -68,6 +70,7 @@ Live     GET  /v1/live                  traces as they are settled, as server-se
 View     POST /v1/explain                 the traces of a file (OTLP, Jaeger, Zipkin), explained and not kept
 Export   GET  /v1/export?since=1d         whole traces as OTLP, oldest first; the filters of a search
 Delete   DELETE /v1/traces/{id}           and /v1/tenants/{tenant}?confirm={tenant}
+Pin      POST /v1/traces/{id}/pin         keeps a trace whatever its age; DELETE takes the pin off; GET /v1/pins
 Names    GET  /v1/services                /v1/services/{service}/operations, /v1/tenants
          GET  /v1/attributes              /v1/attributes/values?key= , for completions
 State    GET  /v1/health  /v1/ready  /metrics  /v1/figures
@@ -135,6 +138,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(receive::routes())
         .merge(ask::routes())
         .merge(delete::routes())
+        .merge(pins::routes())
         .merge(ui::routes(INDEX))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clew_model::Tenant;
 
-use crate::keep::Retention;
+use crate::keep::{MergePolicy, Retention};
 use crate::port::{Clock, Disk, RealDisk, SystemClock};
 use crate::settle::Completion;
 
@@ -40,8 +40,14 @@ pub struct StoreConfig {
     pub block_group_rows: usize,
     /// Bound on the memory for parts of sidecars and of blocks' metadata, in bytes.
     pub cache_bytes: usize,
+    /// How far blocks are merged; with blocks of 0 bytes they are not.
+    pub merge: MergePolicy,
+    /// Bytes that a merge may take in memory for what it reads, about; what it writes takes some more.
+    pub merge_memory_bytes: usize,
     /// How long and how much is kept.
     pub retention: Retention,
+    /// Most traces that may be pinned; a few hundred bytes of the catalog each.
+    pub pins_max: usize,
     /// When traces are settled, and what that may take.
     pub settle: SettleConfig,
     /// How often it is looked for spans that are over.
@@ -69,6 +75,10 @@ pub struct SettleConfig {
     pub pending_bytes: usize,
     /// Most series of a tenant and minute in one settlement; the smallest of the rest are counted as `(other)`.
     pub series_per_minute: usize,
+    /// Records of settled traces are kept at least so long, for those who follow them.
+    pub feed_age: Duration,
+    /// Bound on the bytes of a file that others are merged into.
+    pub file_bytes: u64,
     /// Bound on the memory for figures that were read, in bytes.
     pub cache_bytes: usize,
     /// Figures are kept so long, by the minute that they speak of.
@@ -92,6 +102,8 @@ impl Default for SettleConfig {
             every: Duration::from_secs(5),
             pending_bytes: 128 << 20,
             series_per_minute: 5000,
+            feed_age: Duration::from_hours(1),
+            file_bytes: 4 << 20,
             cache_bytes: 32 << 20,
             figures_age: Duration::from_hours(30 * 24),
             metric_series: 10_000,
@@ -117,7 +129,10 @@ impl StoreConfig {
             seal_age: Duration::from_mins(2),
             block_group_rows: 32 * 1024,
             cache_bytes: 64 << 20,
+            merge: MergePolicy { fan_in: 16, block_bytes: 256 << 20, full_for: Duration::from_hours(1) },
+            merge_memory_bytes: 8 << 20,
             retention: Retention::default(),
+            pins_max: 10_000,
             settle: SettleConfig::default(),
             look_over_every: Duration::from_mins(1),
             purge_after: Duration::from_mins(10),

@@ -123,13 +123,7 @@ impl Reply {
     fn answer(&mut self, outcome: Outcome) {
         let Some(call) = self.call.take() else { return };
         let counters = &self.shared.counters;
-        match outcome {
-            // Its bytes may be in the log, and be found by the next start.
-            Outcome::Refused(RefuseReason::LogFailed | RefuseReason::DiskFull) => {
-                self.shared.intake.doubt(self.received_unix_nanos);
-            }
-            _ => self.shared.intake.end(self.received_unix_nanos),
-        }
+        self.shared.intake.answered(self.received_unix_nanos, outcome);
         match outcome {
             Outcome::Stored => {
                 counters.stored_batches.fetch_add(1, Ordering::Relaxed);

@@ -153,7 +153,13 @@ pub struct StoreFigures {
     pub block_data_bytes: u64,
     /// Bytes of their sidecars.
     pub block_side_bytes: u64,
-    /// When their first and their last span were received, in unix nanoseconds; `None` without blocks.
+    /// Files of settlements.
+    pub settled_files: u64,
+    /// Their bytes.
+    pub settled_bytes: u64,
+    /// Files of settlements that were found to be damaged.
+    pub corrupt_settled_files: u64,
+    /// When the first and the last span of blocks were received, in unix nanoseconds; `None` without blocks.
     pub block_received_unix_nanos: Option<(u64, u64)>,
     /// Bytes of blocks by tenant, by rows.
     pub tenant_bytes: BTreeMap<Tenant, u64>,

@@ -23,8 +23,8 @@ pub mod view;
 
 pub use batch::{Batch, Encoding, Outcome, Protocol, Source, Tenants};
 pub use check::{
-    BlockReport, CatalogReport, CheckError, CheckReport, ColumnTotal, ColumnsReport, SegmentReport, StrayFile, check,
-    columns,
+    BlockReport, CatalogReport, CheckError, CheckReport, ColumnTotal, ColumnsReport, SegmentReport, SettledReport,
+    StrayFile, check, columns,
 };
 pub use config::{Ports, SettleConfig, StoreConfig};
 pub use figures::{Histogram, HistogramFigures, SettleFigures, StoreFigures};

@@ -36,7 +36,7 @@ pub struct Started {
 /// Reads the catalog, sweeps what it does not name, frees the log that blocks stand in for and replays the rest. May be
 /// interrupted and begun again at any point.
 pub fn start(config: &StoreConfig, ports: &Ports) -> Result<Started, OpenError> {
-    let Found { keeper, mut lost } = keep::open(config, ports)?;
+    let Found { mut keeper, mut lost } = keep::open(config, ports)?;
     for what in &lost {
         tracing::error!("blocks or the catalog are damaged: {what}");
     }

@@ -159,8 +159,9 @@ impl Store {
             driver::start(&driver, Arc::clone(&shared), machine, writer, growing, Arc::clone(&lock)).map_err(failed)?;
         let (book, judge_state) = (Arc::clone(keeper.book()), keeper.judge_state().to_vec());
         let settler = Settler::new(judge, config.clone(), &judge_state);
+        let own = (shared.keeper.clone(), told);
         let keep_thread =
-            keep::thread::start(keeper, Arc::clone(&shared), told, messages.clone(), lock).map_err(failed)?;
+            keep::thread::start(keeper, Arc::clone(&shared), own, messages.clone(), lock).map_err(failed)?;
         let (settle_messages, told) = crossbeam_channel::unbounded();
         let parts = Parts { settler, judge_state, book: Arc::clone(&book), intake, config: config.clone() };
         let settle_thread = settle::thread::start(parts, Arc::clone(&shared), told).map_err(failed)?;
@@ -231,6 +232,29 @@ impl Store {
         self.keep(Box::new(answer), |answer| KeepMessage::Delete { tenant, trace_id, answer });
     }
 
+    /// Pins a trace, which is then kept whatever its age, its verdict and the room that there is; one that is pinned has the new
+    /// note, of at most [`crate::catalog::Pin::NOTE_CHARS_MAX`] characters. When `answer` is called, a restart knows it, and
+    /// [`View::pins`] too.
+    pub fn pin(
+        &self,
+        tenant: Tenant,
+        trace_id: TraceId,
+        note: Option<String>,
+        answer: impl FnOnce(Result<(), KeepError>) + Send + 'static,
+    ) {
+        self.keep(Box::new(answer), |answer| KeepMessage::Pin { tenant, trace_id, note, answer });
+    }
+
+    /// Takes a trace's pin off, if it has one.
+    pub fn unpin(
+        &self,
+        tenant: Tenant,
+        trace_id: TraceId,
+        answer: impl FnOnce(Result<(), KeepError>) + Send + 'static,
+    ) {
+        self.keep(Box::new(answer), |answer| KeepMessage::Unpin { tenant, trace_id, answer });
+    }
+
     /// Settles the traces that are complete, without waiting for the next look.
     pub fn settle(&self, answer: impl FnOnce(Result<(), KeepError>) + Send + 'static) {
         // Should the thread be gone, the answer is dropped with the message, which whoever waits for it sees.
@@ -274,10 +298,14 @@ impl Store {
         for what in &self.inner.lost {
             reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail: what.clone() });
         }
-        for block in &shared.view.view().blocks {
+        let view = shared.view.view();
+        for block in &view.blocks {
             for damage in block.damage() {
                 reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail: damage.to_string() });
             }
+        }
+        for detail in view.settled.damage() {
+            reasons.push(HealthReason { name: HealthReason::CORRUPTION, detail });
         }
         let mut add = |name, detail| reasons.push(HealthReason { name, detail });
         for damage in &*self.inner.damage {
@@ -339,6 +367,9 @@ impl Store {
             block_spans: view.blocks.iter().map(|block| block.meta().row_count).sum(),
             block_data_bytes: view.blocks.iter().map(|block| block.meta().data_bytes).sum(),
             block_side_bytes: view.blocks.iter().map(|block| block.side_bytes()).sum(),
+            settled_files: view.settled.entries.len() as u64,
+            settled_bytes: view.settled.entries.iter().map(|entry| entry.bytes).sum(),
+            corrupt_settled_files: view.settled.damage().len() as u64,
             block_received_unix_nanos: received(&view),
             tenant_bytes: tenant_bytes(&view),
             cache: self.inner.cache.figures(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clew_store::port::{Disk, RealDisk};
-use clew_store::{BlockReport, CatalogReport, CheckReport, ColumnsReport, Damage, SegmentReport};
+use clew_store::{BlockReport, CatalogReport, CheckReport, ColumnsReport, Damage, SegmentReport, SettledReport};
 
 use crate::cli::Settings;
 use crate::config;
@@ -73,6 +73,11 @@ fn text(report: &CheckReport) -> String {
     for file in &report.stray_files {
         let _ = writeln!(text, "  {}  {}, belongs to no block that is known", file.name, bytes(file.bytes));
     }
+    text += "settled\n";
+    report.settled.iter().for_each(|file| text += &settled_lines(file));
+    for file in &report.stray_settled_files {
+        let _ = writeln!(text, "  {}  {}, is named by nothing that is known", file.name, bytes(file.bytes));
+    }
     if report.is_repaired() {
         text += "repaired\n";
         if report.repaired_segments > 0 {
@@ -87,6 +92,9 @@ fn text(report: &CheckReport) -> String {
     let (whole, damaged): (Vec<_>, Vec<_>) = report.blocks.iter().partition(|block| block.problems.is_empty());
     let rows = whole.iter().map(|block| block.rows).sum();
     let _ = writeln!(text, "{} blocks, {} spans verified, {} blocks damaged", whole.len(), count(rows), damaged.len());
+    let damaged = report.settled.iter().filter(|file| !file.problems.is_empty()).count();
+    let whole = report.settled.len() - damaged;
+    let _ = writeln!(text, "{whole} files of settlements verified, {damaged} damaged");
     text
 }
 
@@ -131,6 +139,23 @@ fn catalog_lines(catalog: &CatalogReport) -> String {
     }
     for lost in &catalog.lost {
         let _ = writeln!(text, "    lost before: {lost}");
+    }
+    text
+}
+
+fn settled_lines(file: &SettledReport) -> String {
+    let minutes = file.minutes.map_or(0, |(first, last)| (last - first).saturating_add(1));
+    let mut text = format!(
+        "  {}  {} traces, {} records, {} {}, {}\n",
+        file.name,
+        count(file.traces),
+        count(file.records),
+        count(minutes),
+        if minutes == 1 { "minute" } else { "minutes" },
+        bytes(file.bytes)
+    );
+    for problem in &file.problems {
+        let _ = writeln!(text, "    damaged: {problem}");
     }
     text
 }

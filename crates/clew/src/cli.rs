@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches
 use clap_complete::Shell;
 
 use crate::config::SETTINGS;
-use crate::{check, delete, demo, exit, export, import, load, search, tail, trace};
+use crate::{check, delete, demo, exit, export, import, load, pins, search, tail, trace};
 
 /// clew keeps the spans of your services and says where the time went.
 ///
@@ -64,6 +64,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: delete::What,
     },
+    /// Keep a trace whatever its age, until it is unpinned
+    #[command(after_long_help = pins::EXAMPLES)]
+    Pin(pins::Options),
+    /// Take the pin of a trace off
+    Unpin(pins::Which),
+    /// List the pinned traces
+    Pins(pins::All),
     /// Send the traces of a simulated astronomy shop
     #[command(after_long_help = demo::EXAMPLES)]
     Demo(demo::Options),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clew_server::Problem;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, StatusCode};
 use ureq::typestate::WithoutBody;
@@ -46,6 +47,15 @@ impl Server {
         self.read(&self.text(agent.delete(format!("{}{path}", self.base()?)), query)?)
     }
 
+    /// The answer to a POST of JSON.
+    pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        let agent = agent(Some(Duration::from_mins(1)));
+        let request = self.named(agent.post(format!("{}{path}", self.base()?)));
+        let body = serde_json::to_string(body).context("the request")?;
+        let response = request.header("Content-Type", "application/json").send(body);
+        self.read(&self.body(accepted(response.map_err(|error| self.unreachable(&error))?)?)?)
+    }
+
     /// A GET whose answer may be long in coming and of any length.
     pub(crate) fn stream(&self, path: &str, query: &[(String, String)]) -> Result<Streamed, Failure> {
         let request = agent(None).get(format!("{}{path}", self.base()?));
@@ -77,7 +87,10 @@ impl Server {
     }
 
     fn text(&self, request: RequestBuilder<WithoutBody>, query: &[(String, String)]) -> Result<String, Failure> {
-        let mut response = self.call(request, query)?;
+        self.body(self.call(request, query)?)
+    }
+
+    fn body(&self, mut response: Response<Body>) -> Result<String, Failure> {
         let body = response.body_mut().with_config().limit(1 << 30).read_to_string();
         body.map_err(|error| self.unreachable(&error))
     }
@@ -90,12 +103,7 @@ impl Server {
     ) -> Result<Response<Body>, Failure> {
         let pairs = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let response = self.named(request).query_pairs(pairs).call();
-        let mut response = response.map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let body = response.body_mut().with_config().limit(1 << 20).read_to_string().unwrap_or_default();
-        Err(refused(response.status(), &body))
+        accepted(response.map_err(|error| self.unreachable(&error))?)
     }
 
     /// The request with the names of who asks.
@@ -114,7 +122,8 @@ impl Server {
         self.read(&self.get(path, query)?)
     }
 
-    fn read<T: DeserializeOwned>(&self, body: &str) -> Result<T, Failure> {
+    /// An answer's JSON.
+    pub(crate) fn read<T: DeserializeOwned>(&self, body: &str) -> Result<T, Failure> {
         Ok(serde_json::from_str(body).with_context(|| format!("{} does not answer as clew does", self.url))?)
     }
 
@@ -140,6 +149,15 @@ impl Server {
 pub(crate) fn agent(time_max: Option<Duration>) -> Agent {
     let config = Agent::config_builder().http_status_as_error(false).timeout_connect(Some(Duration::from_secs(10)));
     config.timeout_global(time_max).build().into()
+}
+
+/// An answer, unless it is a refusal.
+fn accepted(mut response: Response<Body>) -> Result<Response<Body>, Failure> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let body = response.body_mut().with_config().limit(1 << 20).read_to_string().unwrap_or_default();
+    Err(refused(response.status(), &body))
 }
 
 /// What a refusal says, from its problem document.

@@ -13,6 +13,7 @@ mod import;
 mod load;
 mod manual;
 mod otlp_answer;
+mod pins;
 mod progress;
 mod render;
 mod search;
@@ -47,6 +48,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Export(options)) => export::run(&options),
         Some(Command::Import(options)) => import::run(&options),
         Some(Command::Delete { what }) => delete::run(&what),
+        Some(Command::Pin(options)) => pins::pin(options),
+        Some(Command::Unpin(which)) => pins::unpin(&which),
+        Some(Command::Pins(all)) => pins::pins(&all),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Load(options)) => load::run(options),
         Some(Command::Check(options)) => check::run(options),

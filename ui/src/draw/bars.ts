@@ -6,6 +6,7 @@ import { type Palette, paintOf } from './palette';
 import type { Scale } from './scale';
 import { childTimes, gapsIn } from './self-time';
 import type { Surface } from './surface';
+import { lettersOf } from './words';
 
 /** What a waterfall's canvas shows. */
 export interface Scene {
@@ -26,29 +27,37 @@ export interface Scene {
 
 /** How strongly time is painted in which a child ran; time of the span's own is painted in full. */
 const COVERED = 0.46;
-const FONT = '11px system-ui, sans-serif';
+const FONT_PIXELS = 11;
+const LETTERS = lettersOf(`${FONT_PIXELS}px system-ui, sans-serif`);
 
 /** What lies upon bars and thread. */
-type Over = () => void;
+interface Over {
+  /** Words and dots. */
+  draws: (() => void)[];
+  /** One path for all marks of bars that are out of the window, which may be as many as there are rows. */
+  elsewhere: Path2D;
+}
 
 /** Draws the bars of all rows that are in view; gives what draws the words and dots that lie upon them and the thread. */
-export function drawBars(surface: Surface, scene: Scene): Over {
+export function drawBars(surface: Surface, scene: Scene): () => void {
   const { context, height } = surface;
-  const { rows, rowHeight, top } = scene;
-  const overs: Over[] = [];
+  const { rows, rowHeight, top, palette } = scene;
+  const over: Over = { draws: [], elsewhere: new Path2D() };
   const last = Math.min(rows.count, Math.ceil((top + height) / rowHeight));
   for (let row = Math.max(0, Math.floor(top / rowHeight)); row < last; row++) {
     const code = rows.codes[row]!;
     const y = row * rowHeight - top;
-    if (code >= 0) overs.push(drawSpan(surface, scene, code, y, isFolded(scene, row, code)));
-    else if (rowGroup(code) >= 0) overs.push(drawGroup(surface, scene, rowGroup(code), y));
-    else overs.push(drawGap(surface, scene, rowGap(code), y));
+    if (code >= 0) drawSpan(surface, scene, over, code, y, isFolded(scene, row, code));
+    else if (rowGroup(code) >= 0) drawGroup(surface, scene, over, rowGroup(code), y);
+    else drawGap(surface, scene, over, rowGap(code), y);
   }
   context.globalAlpha = 1;
   return () => {
-    context.font = FONT;
+    context.font = LETTERS.font;
     context.textBaseline = 'middle';
-    for (const draw of overs) draw();
+    for (const draw of over.draws) draw();
+    context.fillStyle = palette.lineStrong;
+    context.fill(over.elsewhere);
   };
 }
 
@@ -56,13 +65,13 @@ function isFolded({ model, rows }: Scene, row: number, span: number): boolean {
   return rows.childCounts[row + 1] === 0 && model.ends[span]! > span + 1;
 }
 
-function drawSpan(surface: Surface, scene: Scene, span: number, y: number, folded: boolean): Over {
+function drawSpan(surface: Surface, scene: Scene, over: Over, span: number, y: number, folded: boolean): void {
   const { context, width } = surface;
   const { model, scale, palette, barTop, barHeight } = scene;
   const [from, to] = [model.starts[span]!, model.starts[span]! + model.durations[span]!];
   const [left, right] = [scale.x(from), scale.x(to)];
   const end = folded ? Math.max(right, scale.x(model.lastEnds[span]!)) : right;
-  if (end < 0 || left > width) return () => drawElsewhere(surface, scene, y, end < 0);
+  if (end < 0 || left > width) return addElsewhere(surface, scene, over, y, end < 0);
   const colour = colourOf(scene, span);
   const barY = y + barTop;
   context.fillStyle = colour;
@@ -89,10 +98,10 @@ function drawSpan(surface: Surface, scene: Scene, span: number, y: number, folde
     fill(surface, left, barY + barHeight / 2 - 1, solidEnd, 1.5);
   }
   context.globalAlpha = 1;
-  return () => {
+  over.draws.push(() => {
     drawEvents(surface, scene, span, barY);
     drawLabel(surface, scene, duration(model.durations[span]!), left, Math.max(end, left + 2), y, failure(model, span));
-  };
+  });
 }
 
 /** A bar: pale where children ran, full where it worked itself, hatched where nobody can say. */
@@ -118,7 +127,7 @@ function drawOwnTime(surface: Surface, scene: Scene, span: number, left: number,
   for (const gap of gapsIn(model, span)) hatch(surface, scene, scale.x(gap.from), scale.x(gap.to), barY, true);
 }
 
-function drawGroup(surface: Surface, scene: Scene, group: number, y: number): Over {
+function drawGroup(surface: Surface, scene: Scene, over: Over, group: number, y: number): void {
   const { context, width } = surface;
   const { model, scale, barTop, barHeight } = scene;
   const { spans, count, totalNanos, kind } = model.groups[group]!;
@@ -140,22 +149,22 @@ function drawGroup(surface: Surface, scene: Scene, group: number, y: number): Ov
   context.globalAlpha = 0.3;
   fill(surface, first, y + barTop + barHeight / 2 - 0.5, last, 1);
   context.globalAlpha = 1;
-  if (last < 0 || first > width) return () => drawElsewhere(surface, scene, y, last < 0);
+  if (last < 0 || first > width) return addElsewhere(surface, scene, over, y, last < 0);
   const name = kind === 'n_plus_one' ? `${duration(totalNanos)} in ${count}, N+1` : `${duration(totalNanos)} in ${count}`;
-  return () => drawLabel(surface, scene, name, first, last, y, failed);
+  over.draws.push(() => drawLabel(surface, scene, name, first, last, y, failed));
 
   function barY(rowY: number): number {
     return rowY + barTop;
   }
 }
 
-function drawGap(surface: Surface, scene: Scene, gap: number, y: number): Over {
+function drawGap(surface: Surface, scene: Scene, over: Over, gap: number, y: number): void {
   const { model, scale, barTop } = scene;
   const { from, to } = model.gaps[gap]!;
   const [left, right] = [scale.x(from), scale.x(to)];
-  if (right < 0 || left > surface.width) return () => drawElsewhere(surface, scene, y, right < 0);
+  if (right < 0 || left > surface.width) return addElsewhere(surface, scene, over, y, right < 0);
   hatch(surface, scene, left, Math.max(right, left + 2), y + barTop, false);
-  return () => drawLabel(surface, scene, duration(to - from), left, right, y, null);
+  over.draws.push(() => drawLabel(surface, scene, duration(to - from), left, right, y, null));
 }
 
 /** Dots for what happened within a span. */
@@ -180,31 +189,18 @@ function drawEvents(surface: Surface, { model, scale, palette, barHeight }: Scen
 }
 
 /** Says that a row's bar lies outside of the window, and on which side. */
-function drawElsewhere({ context, width }: Surface, { palette, rowHeight }: Scene, y: number, before: boolean): void {
+function addElsewhere({ width }: Surface, { rowHeight }: Scene, { elsewhere }: Over, y: number, before: boolean): void {
   const [x, middle] = [before ? 3 : width - 3, y + rowHeight / 2];
   const tip = before ? -1 : 1;
-  context.fillStyle = palette.lineStrong;
-  context.beginPath();
-  context.moveTo(x + tip * 2, middle);
-  context.lineTo(x - tip * 3, middle - 4);
-  context.lineTo(x - tip * 3, middle + 4);
-  context.fill();
+  elsewhere.moveTo(x + tip * 2, middle);
+  elsewhere.lineTo(x - tip * 3, middle - 4);
+  elsewhere.lineTo(x - tip * 3, middle + 4);
+  elsewhere.closePath();
 }
 
 function failure(model: Model, span: number): [mark: string, words: string] | null {
   if (!has(model, span, FAILED)) return null;
   return has(model, span, ORIGIN) ? ['origin', 'error began here'] : ['error', 'error'];
-}
-
-const widths = new Map<string, number>();
-
-function widthOf(context: CanvasRenderingContext2D, text: string): number {
-  let width = widths.get(text);
-  if (width === undefined) {
-    if (widths.size > 1_000) widths.clear();
-    widths.set(text, (width = context.measureText(text).width));
-  }
-  return width;
 }
 
 const GAP_PIXELS = 6;
@@ -214,13 +210,19 @@ const CROSS_PIXELS = 7;
 function drawLabel(surface: Surface, scene: Scene, text: string, left: number, right: number, y: number, failed: [string, string] | null): void {
   const { context, width } = surface;
   const { palette, rowHeight, barTop, barHeight } = scene;
-  const textWidth = scene.labels ? widthOf(context, text) : 0;
-  const crossWidth = failed ? (scene.labels ? CROSS_PIXELS + 10 + widthOf(context, failed[1]) : CROSS_PIXELS + 2) : 0;
+  const [shownLeft, shownRight] = [Math.max(left, 0), Math.min(right, width)];
+  const middle = scene.labels ? y + rowHeight / 2 : y + barTop + barHeight / 2;
+  let x = shownRight + GAP_PIXELS;
+  // No letter is wider than it is high: where that leaves room, as nearly everywhere, there is nothing to measure.
+  if (scene.labels && !failed && x + text.length * FONT_PIXELS <= width - 2) {
+    context.fillStyle = palette.text;
+    context.fillText(text, x, middle);
+    return;
+  }
+  const textWidth = scene.labels ? LETTERS.widthOf(context, text) : 0;
+  const crossWidth = failed ? (scene.labels ? CROSS_PIXELS + 10 + LETTERS.widthOf(context, failed[1]) : CROSS_PIXELS + 2) : 0;
   const room = textWidth + crossWidth;
   if (room === 0) return;
-  const middle = scene.labels ? y + rowHeight / 2 : y + barTop + barHeight / 2;
-  const [shownLeft, shownRight] = [Math.max(left, 0), Math.min(right, width)];
-  let x = shownRight + GAP_PIXELS;
   if (x + room > width - 2) {
     x = shownLeft - GAP_PIXELS - room;
     if (x < 2) {

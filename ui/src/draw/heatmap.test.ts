@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Heatmap } from '../api/answers';
+import type { Heatmap } from '../api/shapes';
 import { boxOf, cellAt, plotIn, rowOf, strength } from './heatmap';
 import { lanes } from './silhouette';
 
@@ -13,6 +13,7 @@ const MAP: Heatmap = {
   cells: { columns: [], rows: [], counts: [], errors: [] },
   total: 0,
   errors: 0,
+  unplaced: 0,
 };
 
 test('a cell lies where its box is drawn', () => {

@@ -1,4 +1,4 @@
-import type { Heatmap } from '../api/answers';
+import type { Heatmap } from '../api/shapes';
 import { parseTime, type Zone } from '../format/time';
 import type { Palette } from './palette';
 import { durationTicks, timeTicks } from './ticks';

@@ -45,6 +45,7 @@ export interface Palette {
   focus: string;
   barText: string;
   font: string;
+  mono: string;
   services: string[];
 }
 
@@ -80,6 +81,7 @@ function read(): Palette {
     focus: token('focus'),
     barText: token('bar-text'),
     font: token('font'),
+    mono: token('mono'),
     services: Array.from({ length: SERVICE_COLOURS }, (_, at) => token(`service-${at}`)),
   };
 }

@@ -1,4 +1,4 @@
-import type { Silhouette } from '../api/answers';
+import type { Silhouette } from '../api/shapes';
 import type { Surface } from './surface';
 
 /** Lanes of the silhouette of a trace: how deep calls within calls are shown. */

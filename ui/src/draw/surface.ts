@@ -43,3 +43,13 @@ export function onceAFrame(draw: () => void): { ask: () => void; stop: () => voi
     stop: () => cancelAnimationFrame(handle),
   };
 }
+
+/** Draws when something of what it is given has changed since it drew. */
+export function whenChanged<T extends object>(draw: (wanted: T) => void): (wanted: T) => void {
+  let drawn: Partial<T> = {};
+  return (wanted) => {
+    if ((Object.keys(wanted) as (keyof T)[]).every((name) => drawn[name] === wanted[name])) return;
+    drawn = wanted;
+    draw(wanted);
+  };
+}

@@ -28,16 +28,20 @@ export function drawThread(surface: Surface, scene: Scene, line: Line, isTail: b
   const { own, from, order } = placesOf(line, rows);
   const [first, last] = [firstIn(line, scale.from), firstIn(line, scale.to)];
   context.fillStyle = palette.thread;
+  const upmost = Math.max(0, Math.floor(top / rowHeight));
   const bottom = Math.min(rows.count, Math.ceil((top + height) / rowHeight) + 1);
-  for (let row = Math.max(0, Math.floor(top / rowHeight)); row < bottom; row++) ride(row);
+  for (let row = upmost; row < bottom; row++) ride(row);
   // Where names lie upon the bars, drops give way to them.
   const drops = dropPainter(surface, thick, scene.labels ? 1 : 0.4);
   let before = -1;
   for (const at of followed(line, scale, first, last)) {
     const row = own[at]!;
     if (row < 0) continue;
-    const x = scale.x(line.from[at]!);
-    if (before >= 0 && before !== row && x >= -2 && x <= width + 2) drops.add(x, before * rowHeight + rise, row * rowHeight + rise);
+    // Most drops of a long trace are between rows that are far away.
+    if (before >= 0 && before !== row && Math.min(before, row) < bottom && Math.max(before, row) >= upmost - 1) {
+      const x = scale.x(line.from[at]!);
+      if (x >= -2 && x <= width + 2) drops.add(x, before * rowHeight + rise, row * rowHeight + rise);
+    }
     before = row;
   }
   drops.finish();
@@ -63,40 +67,61 @@ export function drawThread(surface: Surface, scene: Scene, line: Line, isTail: b
   }
 }
 
-const followedBefore = new WeakMap<Line, { first: number; last: number; factor: number; from: number; pieces: Int32Array }>();
+/** What was followed last of a line, in an array that is used again: at every step of a zoom another would be garbage. */
+interface Followed {
+  first: number;
+  last: number;
+  factor: number;
+  from: number;
+  room: Int32Array;
+  count: number;
+}
+
+const followedBefore = new WeakMap<Line, Followed>();
 
 /** The pieces that can be told apart, in order: some thousands at most, however many there are. */
-function followed(line: Line, scale: Scale, first: number, last: number): Int32Array {
+function followed(line: Line, { factor, from }: Scale, first: number, last: number): Int32Array {
   const known = followedBefore.get(line);
-  if (known && known.first === first && known.last === last && known.factor === scale.factor && known.from === scale.from) return known.pieces;
-  const pieces: number[] = [];
-  // A run of short pieces, and how many had been followed when it began.
+  const room = known?.room ?? new Int32Array(line.count);
+  if (known?.first === first && known.last === last && known.factor === factor && known.from === from) return room.subarray(0, known.count);
+  const count = follow(line, factor, from, first, last, room);
+  followedBefore.set(line, { first, last, factor, from, room, count });
+  return room.subarray(0, count);
+}
+
+/**
+ * Writes the pieces that can be told apart, and gives how many there are. It passes tens of thousands in a few hundred
+ * microseconds, which it would not with closures: numbers that those share are allocated at each change.
+ */
+export function follow({ from: begins, to: ends }: Pick<Line, 'from' | 'to'>, factor: number, from: number, first: number, last: number, pieces: Int32Array): number {
+  let count = 0;
+  // A run of short pieces, the longest in its column of pixels, and how many had been followed when it began.
   let [column, best, most, runFrom, kept] = [NaN, -1, 0, 0, 0];
-  const endRun = (x: number) => {
-    if (best < 0) return;
-    pieces.push(best);
-    best = -1;
-    // A run that is itself too short to see, as between two calls of one parent, is stepped over.
-    if (x - runFrom < FOLLOWED_PIXELS && kept > 0) pieces.length = kept;
-  };
   for (let at = first; at <= last; at++) {
-    const left = scale.x(line.from[at]!);
-    const length = (line.to[at]! - line.from[at]!) * scale.factor;
+    const left = (begins[at]! - from) * factor;
+    const length = (ends[at]! - begins[at]!) * factor;
     if (length >= FOLLOWED_PIXELS) {
-      endRun(left);
-      pieces.push(at);
-    } else if (best < 0) {
-      [runFrom, kept] = [left, pieces.length];
-      [column, best, most] = [Math.floor(left), at, length];
-    } else if (Math.floor(left) !== column) {
-      pieces.push(best);
-      [column, best, most] = [Math.floor(left), at, length];
-    } else if (length > most) [best, most] = [at, length];
+      // A run that is itself too short to see, as between two calls of one parent, is stepped over.
+      if (best >= 0 && left - runFrom < FOLLOWED_PIXELS && kept > 0) count = kept;
+      else if (best >= 0) pieces[count++] = best;
+      best = -1;
+      pieces[count++] = at;
+      continue;
+    }
+    const isNewRun = best < 0;
+    const isNewColumn = Math.floor(left) !== column;
+    if (isNewRun) {
+      runFrom = left;
+      kept = count;
+    } else if (isNewColumn) pieces[count++] = best;
+    if (isNewRun || isNewColumn || length > most) {
+      best = at;
+      most = length;
+      column = Math.floor(left);
+    }
   }
-  endRun(Infinity);
-  const made = Int32Array.from(pieces);
-  followedBefore.set(line, { first, last, factor: scale.factor, from: scale.from, pieces: made });
-  return made;
+  if (best >= 0) pieces[count++] = best;
+  return count;
 }
 
 /** The first piece that ends after an instant, or the last of all. */

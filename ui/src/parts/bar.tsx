@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { Health } from '../api/answers';
+import type { Health } from '../api/shapes';
 import { useAnswer, usePoll } from '../api/answer';
 import { ask } from '../api/client';
 import { address, href, setParams, type Screen } from '../route';

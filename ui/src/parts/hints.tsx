@@ -1,4 +1,4 @@
-import type { Hint } from '../api/answers';
+import type { Hint } from '../api/shapes';
 import { sentence } from '../format/sentence';
 import { ago, parseTime } from '../format/time';
 import './parts.css';

@@ -28,6 +28,7 @@ pub(super) enum Part {
     Traces,
     Groups,
     Names,
+    Verdicts,
     /// The filter of a row group.
     Bloom(u32),
     /// What the codes of a column of a row group stand for.

@@ -17,7 +17,7 @@ use crate::BlockFile;
 const AT_ONCE_BYTES: u64 = 4 << 20;
 
 /// The file and what its end says.
-pub(super) struct Data {
+pub(crate) struct Data {
     pub(super) pieces: Arc<Pieces>,
     pub(super) footer: Arc<Footer>,
     /// Where dictionaries are kept.
@@ -60,7 +60,7 @@ impl Data {
     }
 
     /// An error about the whole file.
-    pub(super) fn damaged(&self, what: &str) -> ReadError {
+    pub(crate) fn damaged(&self, what: &str) -> ReadError {
         whole(&self.pieces, what)
     }
 
@@ -107,6 +107,14 @@ impl Data {
         let leaf = self.footer.leaf(name);
         let leaf = leaf.ok_or_else(|| self.damaged(&format!("there is no column {name}")))?;
         self.column(group, leaf)
+    }
+
+    /// An error about values of such a column.
+    pub(super) fn malformed(&self, group: usize, name: &str) -> ReadError {
+        match self.intrinsic(group, name) {
+            Ok(column) => column.damaged("a value is malformed"),
+            Err(error) => error,
+        }
     }
 
     /// Calls `each` with those of the rows that have a value in the column, and where it lies in its page.

@@ -131,6 +131,12 @@ impl Footer {
             .reduce(|one, two| one.start.min(two.start)..one.end.max(two.end))
     }
 
+    /// Bytes of a row group before compression.
+    pub(super) fn plain_bytes(&self, group: usize) -> u64 {
+        let columns = self.meta.row_groups().get(group).map_or(&[][..], |group| group.columns());
+        columns.iter().map(|chunk| u64::try_from(chunk.uncompressed_size()).unwrap_or(0)).sum()
+    }
+
     pub(super) fn pages(&self, group: usize, leaf: usize) -> Option<&[PageLocation]> {
         let pages = self.meta.page_index()?.offset_index(group, leaf)?.page_locations().as_slice();
         let are_sane = pages.iter().all(|page| page.offset >= 0 && page.compressed_page_size >= 0);

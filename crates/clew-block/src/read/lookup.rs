@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::ops::Range;
 
 use clew_model::identity::distinct;
 use clew_model::scan::{Expired, ExtentsAnswer, RowsAnswer, ScanError, SummariesAnswer};
 use clew_model::{Span, Tenant, TraceId};
 
-use super::damage::Lack;
+use super::damage::{Lack, ReadError};
 use super::ids::{Place, TenantIds};
 use super::spans::{Depth, SpanReader};
 use super::{Block, Fault};
@@ -149,27 +150,86 @@ fn spans(
     }
     let data = block.data()?;
     let mut reader = SpanReader::new(&data);
-    for (id, rows) in found {
+    reader.set_depth(depth);
+    for run in runs(found) {
         if expired() {
             return Err(Fault::Expired);
         }
         let mut lost = Vec::new();
-        reader.of_trace(Some(id));
-        reader.set_depth(depth);
-        let mut spans = block.trace(&mut reader, rows.clone(), expired, &mut lost)?;
-        if depth != Depth::Whole && has_repeats(&spans) {
+        let mut spans = run.read(block, &mut reader, expired, &mut lost)?;
+        if depth != Depth::Whole && spans.chunk_by(is_one_trace).any(has_repeats) {
             // Only whole spans tell whether they are the same.
             reader.set_depth(Depth::Whole);
-            spans = block.trace(&mut reader, rows, expired, &mut lost)?;
+            spans = run.read(block, &mut reader, expired, &mut lost)?;
+            reader.set_depth(depth);
         }
-        for error in lost {
-            lack.add(error);
+        lost.into_iter().for_each(|error| lack.add(error));
+        let mut spans = spans.into_iter().peekable();
+        while let Some(first) = spans.next() {
+            let id = first.trace_id;
+            let mut trace = vec![first];
+            trace.extend(std::iter::from_fn(|| spans.next_if(|span| span.trace_id == id)));
+            let mut trace = distinct(trace);
+            trace.sort_by_key(|span| (span.start_unix_nanos, span.span_id));
+            answer.spans.append(&mut trace);
         }
-        let mut spans = distinct(spans);
-        spans.sort_by_key(|span| (span.start_unix_nanos, span.span_id));
-        answer.spans.append(&mut spans);
     }
     Ok(())
+}
+
+/// Traces that are read at once, with what lies between them.
+struct Run {
+    traces: Vec<(TraceId, Range<u64>)>,
+    rows: Range<u64>,
+}
+
+/// Rows between two traces that are read with them: about as many as take as long as another read.
+const GAP_ROWS: u64 = 128;
+
+/// Rows of a run at most, if it has more than one trace: all of them are in memory.
+const RUN_ROWS: u64 = 8192;
+
+/// Puts traces together that lie close to each other in the order that they are asked for, which is mostly that of their ids.
+fn runs(found: Vec<(TraceId, Range<u64>)>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (id, rows) in found {
+        let joins = |run: &&mut Run| {
+            rows.start >= run.rows.end && rows.start - run.rows.end <= GAP_ROWS && rows.end - run.rows.start <= RUN_ROWS
+        };
+        match runs.last_mut().filter(joins) {
+            Some(run) => {
+                run.rows.end = rows.end;
+                run.traces.push((id, rows));
+            }
+            None => runs.push(Run { rows: rows.clone(), traces: vec![(id, rows)] }),
+        }
+    }
+    runs
+}
+
+impl Run {
+    /// Its traces' spans.
+    fn read(
+        &self,
+        block: &Block,
+        reader: &mut SpanReader<'_>,
+        expired: Expired<'_>,
+        lost: &mut Vec<ReadError>,
+    ) -> Result<Vec<Span>, Fault> {
+        // Of one trace the ids need not be read.
+        let only = (self.traces.len() == 1).then(|| self.traces[0].0);
+        reader.of_trace(only);
+        let mut spans = block.trace(reader, self.rows.clone(), expired, lost)?;
+        if only.is_none() {
+            let wanted: HashSet<TraceId> = self.traces.iter().map(|(id, _)| *id).collect();
+            spans.retain(|span| wanted.contains(&span.trace_id));
+        }
+        Ok(spans)
+    }
+}
+
+fn is_one_trace(one: &Span, next: &Span) -> bool {
+    one.trace_id == next.trace_id
 }
 
 /// Whether two spans have the same id.
@@ -185,7 +245,7 @@ pub(super) fn once(ids: &[TraceId]) -> Vec<TraceId> {
 }
 
 /// What could not be read, unless time ran out.
-fn lost(found: Result<(), Fault>) -> Result<Option<super::ReadError>, ScanError> {
+fn lost(found: Result<(), Fault>) -> Result<Option<ReadError>, ScanError> {
     match found {
         Ok(()) => Ok(None),
         Err(Fault::Expired) => Err(ScanError::Expired),

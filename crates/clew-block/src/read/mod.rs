@@ -8,9 +8,10 @@
 mod attributes;
 mod bitmap;
 mod cache;
+pub(crate) mod codes;
 mod column;
 mod damage;
-mod data;
+pub(crate) mod data;
 mod filter;
 mod footer;
 mod ids;
@@ -19,6 +20,7 @@ mod matched;
 mod pieces;
 mod ranges;
 mod remade;
+pub(crate) mod rows;
 mod scan;
 mod side;
 mod span_attribute;
@@ -56,14 +58,14 @@ type Bloom = Arc<Bytes>;
 pub struct Block {
     meta: Arc<BlockMeta>,
     side_bytes: u64,
-    ranges: Arc<dyn Ranges>,
+    pub(crate) ranges: Arc<dyn Ranges>,
     cache: Arc<Cache>,
-    damage: Damage,
+    damage: Arc<Damage>,
 }
 
 /// Why a question got no answer, or not all of it.
 #[derive(Debug)]
-enum Fault {
+pub(crate) enum Fault {
     /// Its time ran out.
     Expired,
     /// Something could not be read.
@@ -73,7 +75,14 @@ enum Fault {
 impl Block {
     /// The block of that catalog entry, whose sidecar has so many bytes. Opens nothing.
     pub fn new(meta: Arc<BlockMeta>, side_bytes: u64, ranges: Arc<dyn Ranges>, cache: Arc<Cache>) -> Self {
-        Self { meta, side_bytes, ranges, cache, damage: Damage::default() }
+        Self { meta, side_bytes, ranges, cache, damage: Arc::default() }
+    }
+
+    /// The same block with a cache of its own, for whoever reads all of it once: what questions ask for stays where it is.
+    /// What is found damaged is remembered by both.
+    pub fn apart(&self, cache: Arc<Cache>) -> Self {
+        let (meta, ranges, damage) = (Arc::clone(&self.meta), Arc::clone(&self.ranges), Arc::clone(&self.damage));
+        Self { meta, side_bytes: self.side_bytes, ranges, cache, damage }
     }
 
     /// What the catalog knows of it.
@@ -105,7 +114,7 @@ impl Block {
     }
 
     /// The tenant's first row and the row after its last.
-    fn tenant_rows(&self, number: usize) -> std::ops::Range<u64> {
+    pub(crate) fn tenant_rows(&self, number: usize) -> std::ops::Range<u64> {
         let before: u64 = self.meta.tenants[..number].iter().map(|tenant| tenant.row_count).sum();
         before..before + self.meta.tenants[number].row_count
     }
@@ -155,6 +164,10 @@ impl SpanSource for Block {
 
     fn outlines(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         lookup::rows(self, tenant, ids, Depth::Outline, expired)
+    }
+
+    fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        lookup::rows(self, tenant, ids, Depth::Figures, expired)
     }
 
     fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {

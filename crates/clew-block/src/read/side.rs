@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use clew_model::{Tenant, TraceId, Verdict};
+
 use super::cache::Part;
 use super::damage::ReadError;
 use super::data::Data;
@@ -9,7 +11,7 @@ use super::footer::{Footer, whole};
 use super::pieces::Pieces;
 use super::{Block, Bloom};
 use crate::BlockFile;
-use crate::sidecar::{Fence, Group, Groups, Header, Names, Requests, Section, SectionId, Sums, Traces};
+use crate::sidecar::{Fence, Group, Groups, Header, Names, Requests, Section, SectionId, Sums, Traces, Verdicts};
 
 /// About what a name takes in memory besides its text.
 const NAME_BYTES: usize = 56;
@@ -93,6 +95,25 @@ impl Block {
         self.noting(decoded.map_err(|error| self.side_error(place, &error)))
     }
 
+    /// What was decided about a trace; `None` when nothing is known of it, or when that cannot be read.
+    pub fn verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
+        let verdicts = self.verdicts()?;
+        let number = self.tenant_number(tenant)?;
+        let place = self.find(number, id, &|| false).ok()??;
+        verdicts.get(self.first_trace(number) + place.number).cloned()
+    }
+
+    /// What was decided about the traces, by their numbers among all of the block.
+    pub(crate) fn verdicts(&self) -> Option<Arc<Verdicts>> {
+        self.header().ok()?.section(SectionId::Verdicts)?;
+        let verdicts = self.decoded(Part::Verdicts, SectionId::Verdicts, |plain| {
+            let verdicts = Verdicts::decode(plain)?;
+            let bytes = verdicts.codes.len() * 4 + verdicts.verdicts.len() * size_of::<Verdict>();
+            Ok((verdicts, bytes))
+        });
+        verdicts.ok()
+    }
+
     pub(super) fn names(&self) -> Result<Arc<Names>, ReadError> {
         self.decoded(Part::Names, SectionId::Names, |plain| {
             let names = Names::decode(plain)?;
@@ -157,7 +178,7 @@ impl Block {
     }
 
     /// The Parquet file. Without its checksums it is read unverified, and the block says so among its damage.
-    pub(super) fn data(&self) -> Result<Data, ReadError> {
+    pub(crate) fn data(&self) -> Result<Data, ReadError> {
         let pieces = Arc::new(Pieces {
             name: self.meta.name,
             length: self.meta.data_bytes,

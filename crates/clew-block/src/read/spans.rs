@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use clew_model::relation::{Need, need};
 use clew_model::{Attribute, Kind, Notes, Resource, Scope, Span, SpanId, StatusCode, TraceId, Value};
 
 use super::bitmap::Bitmap;
@@ -47,6 +48,8 @@ pub(super) enum Token {
 pub(super) enum Depth {
     /// All of it.
     Whole,
+    /// What [`clew_model::scan::SpanSource::figured`] asks for.
+    Figures,
     /// What [`clew_model::scan::SpanSource::outlines`] asks for.
     Outline,
 }
@@ -123,11 +126,16 @@ impl<'d> SpanReader<'d> {
             }
             self.data.fetch(group);
             self.ids(&mut part, from, &mut answer.parents)?;
-            self.numbers(&mut part)?;
+            self.times(&mut part)?;
             self.words(&mut part)?;
             self.resource(&mut part)?;
-            self.scope(&mut part)?;
-            self.lists(&mut part)?;
+            if self.depth == Depth::Whole {
+                self.numbers(&mut part)?;
+                self.messages(&mut part)?;
+                self.scope(&mut part)?;
+                self.events(&mut part)?;
+            }
+            self.links(&mut part)?;
             self.attributes(&mut part)?;
             from = to;
         }
@@ -203,13 +211,17 @@ impl<'d> SpanReader<'d> {
         Ok(ids)
     }
 
-    fn numbers(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
+    fn times(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
         let data = self.data;
         part.each(data, "start_unix_nanos", |span, page, at| span.start_unix_nanos = page.number(at))?;
         part.each(data, "duration_nanos", |span, page, at| span.duration_nanos = page.number(at))?;
         part.each(data, "received_unix_nanos", |span, page, at| span.received_unix_nanos = page.number(at))?;
         part.each(data, "flags", |span, page, at| span.flags = page.number(at) as u32)?;
-        part.each(data, "notes", |span, page, at| span.notes = Notes(page.number(at) as u16))?;
+        part.each(data, "notes", |span, page, at| span.notes = Notes(page.number(at) as u16))
+    }
+
+    fn numbers(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
+        let data = self.data;
         let count = |page: &Page, at| page.number(at) as u32;
         part.each(data, "dropped_attributes", |span, page, at| span.dropped_attributes_count = count(page, at))?;
         part.each(data, "dropped_events", |span, page, at| span.dropped_events_count = count(page, at))?;
@@ -219,9 +231,12 @@ impl<'d> SpanReader<'d> {
     fn words(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
         let data = self.data;
         part.each(data, "name", |span, page, at| span.name = text(page.bytes(at)))?;
-        part.each(data, "status_message", |span, page, at| span.status.message = text(page.bytes(at)))?;
         part.each(data, "trace_state", |span, page, at| span.trace_state = text(page.bytes(at)))?;
         self.codes(part)
+    }
+
+    fn messages(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
+        part.each(self.data, "status_message", |span, page, at| span.status.message = text(page.bytes(at)))
     }
 
     fn codes(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -237,7 +252,7 @@ impl<'d> SpanReader<'d> {
             unknown |= code.is_none();
             span.status.code = code.unwrap_or_default();
         })?;
-        if unknown { Err(self.malformed(part.group, "kind")) } else { Ok(()) }
+        if unknown { Err(self.data.malformed(part.group, "kind")) } else { Ok(()) }
     }
 
     fn resource(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -248,7 +263,7 @@ impl<'d> SpanReader<'d> {
                 None => is_wrong = true,
             }
         })?;
-        if is_wrong { Err(self.malformed(part.group, "resource")) } else { Ok(()) }
+        if is_wrong { Err(self.data.malformed(part.group, "resource")) } else { Ok(()) }
     }
 
     fn scope(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -259,22 +274,27 @@ impl<'d> SpanReader<'d> {
                 None => is_wrong = true,
             }
         })?;
-        if is_wrong { Err(self.malformed(part.group, "scope")) } else { Ok(()) }
+        if is_wrong { Err(self.data.malformed(part.group, "scope")) } else { Ok(()) }
     }
 
-    fn lists(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
-        let (data, mut is_wrong) = (self.data, false);
-        part.each(data, "events", |span, page, at| {
+    fn events(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
+        let mut is_wrong = false;
+        part.each(self.data, "events", |span, page, at| {
             let events = read_events(page.bytes(at));
             is_wrong |= events.is_err();
             span.events = events.unwrap_or_default();
         })?;
-        part.each(data, "links", |span, page, at| {
+        if is_wrong { Err(self.data.malformed(part.group, "events")) } else { Ok(()) }
+    }
+
+    fn links(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
+        let mut is_wrong = false;
+        part.each(self.data, "links", |span, page, at| {
             let links = read_links(page.bytes(at));
             is_wrong |= links.is_err();
             span.links = links.unwrap_or_default();
         })?;
-        if is_wrong { Err(self.malformed(part.group, "events")) } else { Ok(()) }
+        if is_wrong { Err(self.data.malformed(part.group, "links")) } else { Ok(()) }
     }
 
     fn attributes(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
@@ -283,16 +303,28 @@ impl<'d> SpanReader<'d> {
         // Per column and for the rest, which row of the part has a value there and the value's place in its span.
         let mut wanted: Vec<Vec<(usize, usize)>> = vec![Vec::new(); columns.len()];
         let mut rest: Vec<(usize, usize)> = Vec::new();
+        let is_whole = self.depth == Depth::Whole;
+        let needs: Vec<Need> =
+            columns.iter().map(|column| if is_whole { Need::Value } else { need(&column.key) }).collect();
         let (shapes, mut is_wrong, mut row) = (&mut self.shapes, false, 0);
         part.each(data, "shape", |span, page, at| {
             match kept(shapes, page.bytes(at), |text| tokens(text, columns.len()).map(Arc::from)) {
                 Some(tokens) => {
-                    span.attributes = vec![Attribute::default(); tokens.len()];
-                    for (place, token) in tokens.iter().enumerate() {
+                    for token in tokens.iter() {
+                        let place = span.attributes.len();
                         match token {
-                            Token::Column(column) => wanted[*column].push((row, place)),
+                            Token::Column(column) => match needs[*column] {
+                                Need::Nothing => continue,
+                                Need::Presence => {
+                                    let key = columns[*column].key.clone();
+                                    span.attributes.push(Attribute { key, value: Value::Empty });
+                                    continue;
+                                }
+                                Need::Value => wanted[*column].push((row, place)),
+                            },
                             Token::Rest => rest.push((row, place)),
                         }
+                        span.attributes.push(Attribute::default());
                     }
                 }
                 None => is_wrong = true,
@@ -300,12 +332,19 @@ impl<'d> SpanReader<'d> {
             row += 1;
         })?;
         if is_wrong || row != part.rows.len() {
-            return Err(self.malformed(part.group, "shape"));
+            return Err(self.data.malformed(part.group, "shape"));
         }
         for (column, wanted) in wanted.iter().enumerate().filter(|(_, wanted)| !wanted.is_empty()) {
             self.column(part, column, wanted)?;
         }
-        self.rest(part, &rest)
+        self.rest(part, &rest)?;
+        if !is_whole {
+            // What lies in no column has no key before it is read.
+            for (row, _) in rest {
+                part.spans[row].attributes.retain(|attribute| need(&attribute.key) != Need::Nothing);
+            }
+        }
+        Ok(())
     }
 
     /// Puts the values of a column where they belong.
@@ -357,14 +396,7 @@ impl<'d> SpanReader<'d> {
                 }
             }
         })?;
-        if is_wrong || wanted.next().is_some() { Err(self.malformed(part.group, "rest")) } else { Ok(()) }
-    }
-
-    fn malformed(&self, group: usize, name: &str) -> ReadError {
-        match self.data.intrinsic(group, name) {
-            Ok(column) => column.damaged("a value is malformed"),
-            Err(error) => error,
-        }
+        if is_wrong || wanted.next().is_some() { Err(self.data.malformed(part.group, "rest")) } else { Ok(()) }
     }
 }
 

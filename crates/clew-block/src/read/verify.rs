@@ -91,9 +91,12 @@ impl Check<'_> {
         for id in SectionId::ALL {
             match self.block.section(id) {
                 Ok(section) => self.section(&section),
+                // Of most blocks nothing is known.
+                Err(_) if id == SectionId::Verdicts => {}
                 Err(error) => self.read(error),
             }
         }
+        self.verdicts();
         if let Err(error) = self.block.fence() {
             self.read(error);
         }
@@ -114,6 +117,14 @@ impl Check<'_> {
             if let Err(Fault::Lost(error)) = self.block.tenant_ids(tenant, &|| false) {
                 self.read(error);
             }
+        }
+    }
+
+    /// As many verdicts as traces, and as many rows of dropped ones as the catalog says.
+    fn verdicts(&mut self) {
+        let Some(verdicts) = self.block.verdicts() else { return };
+        if verdicts.codes.len() != self.block.first_trace(self.block.meta.tenants.len()) {
+            self.content("the verdicts in the sidecar are not as many as its traces");
         }
     }
 

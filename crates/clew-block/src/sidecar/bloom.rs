@@ -6,6 +6,8 @@
 use clew_model::ValueRef;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use super::bytes::make_room;
+
 const LANES: usize = 8;
 /// Bytes of a block.
 pub const BLOCK_BYTES: usize = LANES * 4;
@@ -38,6 +40,7 @@ impl Bloom {
 
     /// Its bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        make_room(out, self.blocks.len() * BLOCK_BYTES);
         out.extend(self.blocks.iter().flatten().flat_map(|lane| lane.to_le_bytes()));
     }
 }

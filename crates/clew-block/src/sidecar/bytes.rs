@@ -123,6 +123,13 @@ impl<'b> Bytes<'b> {
     }
 }
 
+/// Makes room in a list that may grow large, without the half of it that doubling leaves unused.
+pub(crate) fn make_room<T>(list: &mut Vec<T>, more: usize) {
+    if list.capacity() - list.len() < more {
+        list.reserve_exact(more.max(list.len() / 8));
+    }
+}
+
 pub(super) fn varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);

@@ -1,7 +1,7 @@
 //! The header: which sections there are, where, and how to know that they are whole.
 
 use std::borrow::Cow;
-use std::io::Read as _;
+use std::io::{self, Read as _, Write};
 use std::ops::Range;
 
 use super::bytes::{Bytes, SideError};
@@ -63,6 +63,8 @@ pub enum SectionId {
     Sums = 8,
     /// Requests whose spans are in the block: [`super::Requests`].
     Requests = 9,
+    /// What was decided about the traces: [`super::Verdicts`]. Blocks of which nothing is known have none.
+    Verdicts = 10,
 }
 
 /// How a section is packed.
@@ -74,40 +76,76 @@ pub enum Codec {
     Zstd = 1,
 }
 
+/// A section's bytes, packed.
+#[derive(Debug)]
+pub struct Packed {
+    id: SectionId,
+    codec: Codec,
+    plain_bytes: u64,
+    stored: Vec<u8>,
+}
+
+/// The bytes of a sidecar, in parts, so that none of them is in memory twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SideBytes {
+    parts: Vec<Vec<u8>>,
+}
+
+impl Packed {
+    /// A section of these plain bytes.
+    pub fn new(id: SectionId, codec: Codec, plain: Vec<u8>) -> Self {
+        let plain_bytes = plain.len() as u64;
+        let stored = match codec {
+            Codec::Plain => plain,
+            Codec::Zstd => {
+                zstd::bulk::compress(&plain, ZSTD_LEVEL).expect("zstd packs any bytes into a buffer of its own size")
+            }
+        };
+        Self { id, codec, plain_bytes, stored }
+    }
+}
+
+impl SideBytes {
+    /// The sidecar of these sections.
+    pub fn of(sections: Vec<Packed>) -> Self {
+        let mut offset = (HEAD_BYTES + sections.len() * ENTRY_BYTES + 4) as u64;
+        let mut head = Vec::new();
+        head.extend(MAGIC);
+        head.extend(VERSION.to_le_bytes());
+        head.extend((sections.len() as u32).to_le_bytes());
+        for Packed { id, codec, plain_bytes, stored } in &sections {
+            head.extend((*id as u32).to_le_bytes());
+            head.extend(offset.to_le_bytes());
+            head.extend((stored.len() as u64).to_le_bytes());
+            head.extend(plain_bytes.to_le_bytes());
+            head.extend(crc32c::crc32c(stored).to_le_bytes());
+            head.extend((*codec as u32).to_le_bytes());
+            offset += stored.len() as u64;
+        }
+        head.extend(crc32c::crc32c(&head).to_le_bytes());
+        let parts = [head].into_iter().chain(sections.into_iter().map(|section| section.stored)).collect();
+        Self { parts }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.parts.iter().map(|part| part.len() as u64).sum()
+    }
+
+    /// Writes all of them.
+    pub fn write_to(&self, sink: &mut impl Write) -> io::Result<()> {
+        self.parts.iter().try_for_each(|part| sink.write_all(part))
+    }
+
+    /// All of them in one.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.parts.concat()
+    }
+}
+
 impl Header {
     /// How many bytes at the start of a sidecar hold any header.
     pub const BYTES_MAX: usize = HEAD_BYTES + SECTIONS_MAX * ENTRY_BYTES + 4;
-
-    /// The bytes of a sidecar of these plain sections, packed as said.
-    pub fn assemble(sections: Vec<(SectionId, Codec, Vec<u8>)>) -> Vec<u8> {
-        let mut offset = (HEAD_BYTES + sections.len() * ENTRY_BYTES + 4) as u64;
-        let mut out = Vec::new();
-        out.extend(MAGIC);
-        out.extend(VERSION.to_le_bytes());
-        out.extend((sections.len() as u32).to_le_bytes());
-        let mut bodies = Vec::with_capacity(sections.len());
-        for (id, codec, plain) in sections {
-            let plain_bytes = plain.len() as u64;
-            let stored = match codec {
-                Codec::Plain => plain,
-                Codec::Zstd => zstd::bulk::compress(&plain, ZSTD_LEVEL)
-                    .expect("zstd packs any bytes into a buffer of its own size"),
-            };
-            out.extend((id as u32).to_le_bytes());
-            out.extend(offset.to_le_bytes());
-            out.extend((stored.len() as u64).to_le_bytes());
-            out.extend(plain_bytes.to_le_bytes());
-            out.extend(crc32c::crc32c(&stored).to_le_bytes());
-            out.extend((codec as u32).to_le_bytes());
-            offset += stored.len() as u64;
-            bodies.push(stored);
-        }
-        out.extend(crc32c::crc32c(&out).to_le_bytes());
-        for body in bodies {
-            out.extend(body);
-        }
-        out
-    }
 
     /// The header at the start of these bytes, of which [`Self::BYTES_MAX`] are enough.
     pub fn decode(start: &[u8]) -> Result<Self, SideError> {
@@ -177,7 +215,7 @@ impl Section {
 
 impl SectionId {
     /// Every section, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Meta,
         Self::Ids,
         Self::Fence,
@@ -187,6 +225,7 @@ impl SectionId {
         Self::Blooms,
         Self::Sums,
         Self::Requests,
+        Self::Verdicts,
     ];
 
     fn from_number(number: u32) -> Option<Self> {
@@ -205,6 +244,7 @@ impl SectionId {
             Self::Blooms => "blooms",
             Self::Sums => "sums",
             Self::Requests => "requests",
+            Self::Verdicts => "verdicts",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use clew_model::TraceId;
 
-use super::bytes::{Bytes, SideError};
+use super::bytes::{self, Bytes, SideError};
 
 /// Ids of a slice; only the last one of a tenant may have fewer.
 pub const SLICE_IDS: usize = 64;
@@ -89,6 +89,7 @@ impl IdsBuilder {
         let Some(first) = self.slice.ids.first() else { return };
         let tenant = self.fence.tenants.last_mut().expect("a tenant is begun before its traces");
         let from = self.ids.len();
+        bytes::make_room(&mut self.ids, self.slice.ids.len() * (ID_BYTES + ROW_BYTES) + ROW_BYTES);
         self.ids.extend(self.slice.ids.iter().flat_map(|id| id.0));
         self.ids.extend(self.slice.rows.iter().flat_map(|row| row.to_le_bytes()));
         tenant.slices.push((*first, crc32c::crc32c(&self.ids[from..])));

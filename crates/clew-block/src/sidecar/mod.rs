@@ -4,7 +4,7 @@
 //! Any of them may be missing or damaged: readers fall back on the Parquet file, and say so.
 
 pub mod bloom;
-mod bytes;
+pub(crate) mod bytes;
 pub mod groups;
 pub mod header;
 pub mod ids;
@@ -13,16 +13,18 @@ pub mod probe;
 pub mod requests;
 pub mod sums;
 pub mod traces;
+pub mod verdicts;
 
 #[cfg(test)]
 mod tests;
 
 pub use bytes::SideError;
 pub use groups::{Group, Groups, Zone};
-pub use header::{Codec, Header, Section, SectionId};
+pub use header::{Codec, Header, Packed, Section, SectionId, SideBytes};
 pub use ids::{Fence, SLICE_IDS, Slice, TraceRows};
 pub use names::{Key, Names, Operation};
 pub use probe::Probe;
 pub use requests::{Request, Requests};
 pub use sums::{PIECE_BYTES, Sums};
 pub use traces::{TraceSummary, Traces};
+pub use verdicts::Verdicts;

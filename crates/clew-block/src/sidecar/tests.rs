@@ -75,10 +75,11 @@ fn sections_come_back() {
 fn a_sidecar_is_its_sections() {
     let plain = b"as it is".to_vec();
     let packed = vec![7; 100_000];
-    let side = Header::assemble(vec![
-        (SectionId::Ids, Codec::Plain, plain.clone()),
-        (SectionId::Names, Codec::Zstd, packed.clone()),
-    ]);
+    let side = SideBytes::of(vec![
+        Packed::new(SectionId::Ids, Codec::Plain, plain.clone()),
+        Packed::new(SectionId::Names, Codec::Zstd, packed.clone()),
+    ])
+    .into_vec();
     let header = Header::decode(&side[..side.len().min(Header::BYTES_MAX)]).unwrap();
     for (id, expected) in [(SectionId::Ids, &plain), (SectionId::Names, &packed)] {
         let section = header.section(id).unwrap();

@@ -8,6 +8,8 @@ use super::names::Names;
 
 const IS_ODD: u8 = 1;
 const ROOT_SEEN: u8 = 2;
+/// Bytes of a number of 32 bits at most.
+const VARINT_BYTES_MAX: usize = 5;
 /// Bytes of a trace apart from its counts, which are of variable length.
 const FIXED_BYTES: usize = 8 + 8 + 1 + 4 + 8 + 4;
 
@@ -39,25 +41,65 @@ pub struct Traces {
     pub service_sets: Vec<Vec<u32>>,
 }
 
+/// The section while it grows: in memory as in the file, since a block may have many traces.
+#[derive(Debug, Default)]
+pub(crate) struct TracesBuilder {
+    starts: Vec<[u8; 8]>,
+    ends: Vec<[u8; 8]>,
+    flags: Vec<u8>,
+    operations: Vec<u32>,
+    sets: Vec<[u8; 4]>,
+    roots: Vec<u8>,
+    /// Of spans and of errors, as they are in the file.
+    counts: [Vec<u8>; 2],
+}
+
+impl TracesBuilder {
+    /// Adds the next trace.
+    pub(crate) fn push(&mut self, trace: &TraceSummary) {
+        push(&mut self.starts, trace.extent.start_unix_nanos.to_le_bytes());
+        push(&mut self.ends, trace.extent.end_unix_nanos.to_le_bytes());
+        push(&mut self.flags, IS_ODD * u8::from(trace.extent.is_odd) + ROOT_SEEN * u8::from(trace.root_seen));
+        push(&mut self.operations, trace.root_operation);
+        push(&mut self.sets, trace.service_set.to_le_bytes());
+        trace.root_span_id.0.into_iter().for_each(|byte| push(&mut self.roots, byte));
+        for (counts, count) in self.counts.iter_mut().zip([trace.span_count, trace.error_count]) {
+            bytes::make_room(counts, VARINT_BYTES_MAX);
+            bytes::varint(counts, u64::from(count));
+        }
+    }
+
+    /// The section's plain bytes, with other numbers for operations.
+    pub(crate) fn encode(self, service_sets: &[Vec<u32>], operations: &[u32]) -> Vec<u8> {
+        let count = self.flags.len();
+        let mut out = Vec::with_capacity(count * (FIXED_BYTES + 3));
+        bytes::varint(&mut out, service_sets.len() as u64);
+        service_sets.iter().for_each(|set| bytes::rising(&mut out, set));
+        bytes::varint(&mut out, count as u64);
+        bytes::planes(&mut out, &self.starts.iter().copied());
+        bytes::planes(&mut out, &self.ends.iter().copied());
+        drop((self.starts, self.ends));
+        out.extend(self.flags);
+        bytes::planes(&mut out, &self.operations.iter().map(|number| operations[*number as usize].to_le_bytes()));
+        bytes::planes(&mut out, &self.sets.iter().copied());
+        out.extend(self.roots);
+        self.counts.into_iter().for_each(|counts| out.extend(counts));
+        out
+    }
+}
+
+fn push<T>(list: &mut Vec<T>, item: T) {
+    bytes::make_room(list, 1);
+    list.push(item);
+}
+
 impl Traces {
     /// The section's plain bytes: a column after the other.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.traces.len() * (FIXED_BYTES + 3));
-        bytes::varint(&mut out, self.service_sets.len() as u64);
-        self.service_sets.iter().for_each(|set| bytes::rising(&mut out, set));
-        bytes::varint(&mut out, self.traces.len() as u64);
-        let traces = self.traces.iter();
-        bytes::planes(&mut out, &traces.clone().map(|trace| trace.extent.start_unix_nanos.to_le_bytes()));
-        bytes::planes(&mut out, &traces.clone().map(|trace| trace.extent.end_unix_nanos.to_le_bytes()));
-        let flags =
-            |trace: &TraceSummary| IS_ODD * u8::from(trace.extent.is_odd) + ROOT_SEEN * u8::from(trace.root_seen);
-        out.extend(traces.clone().map(flags));
-        bytes::planes(&mut out, &traces.clone().map(|trace| trace.root_operation.to_le_bytes()));
-        bytes::planes(&mut out, &traces.clone().map(|trace| trace.service_set.to_le_bytes()));
-        out.extend(traces.clone().flat_map(|trace| trace.root_span_id.0));
-        traces.clone().for_each(|trace| bytes::varint(&mut out, u64::from(trace.span_count)));
-        traces.clone().for_each(|trace| bytes::varint(&mut out, u64::from(trace.error_count)));
-        out
+        let mut builder = TracesBuilder::default();
+        self.traces.iter().for_each(|trace| builder.push(trace));
+        let all = self.traces.iter().map(|trace| trace.root_operation).max().map_or(0, |last| last + 1);
+        builder.encode(&self.service_sets, &(0..all).collect::<Vec<_>>())
     }
 
     /// The section of these plain bytes.

@@ -117,7 +117,12 @@ pub(super) fn extent(rows: &[Row<'_>]) -> Extent {
 
 /// The trace in short, by way of whole spans.
 pub(super) fn summary(layout: &Layout, trace_id: TraceId, rows: &[Row<'_>]) -> Summary {
-    summarize(&rows.iter().map(|row| span(layout, trace_id, row)).collect::<Vec<_>>())
+    summarize(&spans(layout, trace_id, rows))
+}
+
+/// Rows as whole spans.
+pub(super) fn spans(layout: &Layout, trace_id: TraceId, rows: &[Row<'_>]) -> Vec<Span> {
+    rows.iter().map(|row| span(layout, trace_id, row)).collect()
 }
 
 fn span(layout: &Layout, trace_id: TraceId, row: &Row<'_>) -> Span {

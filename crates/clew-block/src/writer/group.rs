@@ -81,7 +81,7 @@ impl GroupBuilder {
     }
 
     /// The group, apart from its services and where its filter lies, and the filter. The next group begins.
-    pub(super) fn finish(&mut self, layout: &Layout) -> Finished {
+    pub(super) fn finish(&mut self, layout: &Layout) -> (Finished, Bloom) {
         let values = std::mem::replace(&mut self.values, vec![0; layout.keys.len()]);
         let mut services = Vec::new();
         let mut keys: Vec<Key> = Vec::new();
@@ -116,7 +116,7 @@ impl GroupBuilder {
         for seen in [&mut self.shapes, &mut self.resources, &mut self.scopes] {
             seen.fill(false);
         }
-        Finished { group: std::mem::replace(&mut self.group, empty()), services, keys, values, bloom }
+        (Finished { group: std::mem::replace(&mut self.group, empty()), services, keys, values }, bloom)
     }
 }
 
@@ -129,7 +129,6 @@ pub(super) struct Finished {
     pub(super) keys: Vec<Key>,
     /// Distinct values in spans' own attributes, by number of the layout's keys.
     pub(super) values: Vec<u32>,
-    pub(super) bloom: Bloom,
 }
 
 /// The shortest and the longest of no spans.

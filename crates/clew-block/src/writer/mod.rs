@@ -19,7 +19,7 @@ use std::io::Write;
 use std::ops::Range;
 
 use arrow_schema::ArrowError;
-use clew_model::{Tenant, TraceId};
+use clew_model::{Span, Tenant, TraceId, Verdict};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::errors::ParquetError;
@@ -28,7 +28,7 @@ use crate::meta::{BlockMeta, BlockName};
 use crate::plan::Plan;
 use crate::row::{AttributeType, Row};
 use crate::schema;
-use crate::sidecar::{Requests, TraceSummary};
+use crate::sidecar::{Requests, SideBytes, TraceSummary};
 use batch::Batch;
 use fold::{Family, Short};
 use group::GroupBuilder;
@@ -86,6 +86,8 @@ pub struct Writer<W: Write + Send> {
     operations: Vec<u32>,
     /// Most distinct values of a row group, by number of the layout's keys.
     values: Vec<u32>,
+    /// Of the next trace.
+    verdict: Option<Verdict>,
 }
 
 #[derive(Debug)]
@@ -100,7 +102,7 @@ pub struct Finished<W> {
     /// What a catalog keeps of it.
     pub meta: BlockMeta,
     /// The bytes of its sidecar.
-    pub side: Vec<u8>,
+    pub side: SideBytes,
     /// The sink, which holds the Parquet file.
     pub sink: W,
     /// The keys of spans' own attributes that have most distinct values, and how many of these a row group holds at most;
@@ -166,6 +168,7 @@ impl<W: Write + Send> Writer<W> {
             row_count: 0,
             services: Vec::new(),
             operations: Vec::new(),
+            verdict: None,
         })
     }
 
@@ -178,6 +181,14 @@ impl<W: Write + Send> Writer<W> {
         self.batch.tenant(tenant.as_str());
         self.tenant = Some(CurrentTenant { tenant: tenant.clone(), last_trace: None });
         Ok(())
+    }
+
+    /// What was decided about the next trace; `None` when nothing is known.
+    pub fn verdict(&mut self, verdict: Option<&Verdict>) {
+        // Nearly always it is that of the trace before.
+        if self.verdict.as_ref() != verdict {
+            self.verdict = verdict.cloned();
+        }
     }
 
     /// All rows of a trace, sorted by start and span id. Traces come in the order of their ids.
@@ -228,8 +239,14 @@ impl<W: Write + Send> Writer<W> {
             }
         };
         self.services.sort_unstable();
+        self.side.verdict(self.verdict.as_ref(), rows.len());
         self.side.trace(trace_id, from..self.row_count, &self.services, trace);
         Ok(())
+    }
+
+    /// Rows as whole spans, to tell whether they are the same.
+    pub(crate) fn spans_of(&self, trace_id: TraceId, rows: &[Row<'_>]) -> Vec<Span> {
+        fold::spans(&self.layout, trace_id, rows)
     }
 
     /// Rows written so far.
@@ -249,6 +266,7 @@ impl<W: Write + Send> Writer<W> {
             created_unix_nanos: options.created_unix_nanos,
             row_count: u64::from(self.row_count),
             data_bytes: sums.file_bytes,
+            dropped_row_count: self.side.dropped_row_count(),
             tenants: self.side.take_tenants(),
             replaces: options.replaces,
         };
@@ -295,7 +313,7 @@ impl<W: Write + Send> Writer<W> {
         self.out.flush()?;
         if self.group.rows() > 0 {
             let finished = self.group.finish(&self.layout);
-            self.values.iter_mut().zip(&finished.values).for_each(|(most, values)| *most = (*most).max(*values));
+            self.values.iter_mut().zip(&finished.0.values).for_each(|(most, values)| *most = (*most).max(*values));
             self.side.group(finished);
         }
         Ok(())

@@ -5,23 +5,27 @@ use std::hash::BuildHasher;
 use std::ops::Range;
 
 use clew_model::scan::Extent;
-use clew_model::{Summary, Tenant, TraceId};
+use clew_model::{Summary, Tenant, TraceId, Verdict};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::group::Finished;
 use super::layout::Layout;
 use crate::meta::{BlockMeta, TenantMeta};
+use crate::sidecar::bloom::Bloom;
 use crate::sidecar::ids::IdsBuilder;
+use crate::sidecar::traces::TracesBuilder;
+use crate::sidecar::verdicts::VerdictsBuilder;
 use crate::sidecar::{
-    Codec, Group, Groups, Header, Key, Names, Operation, Requests, SectionId, Sums, TraceSummary, Traces,
+    Codec, Group, Groups, Key, Names, Operation, Packed, Requests, SectionId, SideBytes, Sums, TraceSummary,
 };
 
 /// Everything but the Parquet file. Services and operations have provisional numbers until the end.
 #[derive(Debug, Default)]
 pub(super) struct SideBuilder {
     ids: IdsBuilder,
-    traces: Traces,
+    traces: TracesBuilder,
+    service_sets: Vec<Vec<u32>>,
     set_numbers: HashMap<Vec<u32>, u32>,
     operations: Vec<Operation>,
     operation_numbers: HashTable<u32>,
@@ -31,6 +35,9 @@ pub(super) struct SideBuilder {
     tenant_operations: Vec<Vec<bool>>,
     groups: Vec<Finished>,
     blooms: Vec<u8>,
+    verdicts: VerdictsBuilder,
+    /// Rows of traces that are not to be kept.
+    dropped_row_count: u64,
 }
 
 impl SideBuilder {
@@ -82,6 +89,19 @@ impl SideBuilder {
         }
     }
 
+    /// Says what was decided about the next trace.
+    pub(super) fn verdict(&mut self, verdict: Option<&Verdict>, row_count: usize) {
+        self.verdicts.push(verdict);
+        if verdict.is_some_and(|verdict| !verdict.keep) {
+            self.dropped_row_count += row_count as u64;
+        }
+    }
+
+    /// Rows of traces that are not to be kept.
+    pub(super) fn dropped_row_count(&self) -> u64 {
+        self.dropped_row_count
+    }
+
     /// Adds a trace of the tenant under way, whose services are sorted; their set gets its number here.
     pub(super) fn trace(&mut self, trace_id: TraceId, rows: Range<u32>, services: &[u32], trace: TraceSummary) {
         if let Some(tenant) = self.tenants.last_mut() {
@@ -91,14 +111,14 @@ impl SideBuilder {
             tenant.has_odd_traces |= trace.extent.is_odd;
         }
         self.ids.push(trace_id, rows);
-        let sets = &mut self.traces.service_sets;
+        let sets = &mut self.service_sets;
         let service_set = self.set_numbers.get(services).copied().unwrap_or_else(|| {
             let number = sets.len() as u32;
             sets.push(services.to_vec());
             self.set_numbers.insert(services.to_vec(), number);
             number
         });
-        self.traces.traces.push(TraceSummary { service_set, ..trace });
+        self.traces.push(&TraceSummary { service_set, ..trace });
     }
 
     /// A whole summary, with numbers for its names.
@@ -116,10 +136,10 @@ impl SideBuilder {
         }
     }
 
-    /// Adds a finished row group.
-    pub(super) fn group(&mut self, mut finished: Finished) {
+    /// Adds a finished row group and its filter.
+    pub(super) fn group(&mut self, (mut finished, bloom): (Finished, Bloom)) {
         let from = self.blooms.len();
-        finished.bloom.encode(&mut self.blooms);
+        bloom.encode(&mut self.blooms);
         finished.group.bloom = from as u64..self.blooms.len() as u64;
         finished.group.bloom_checksum = crc32c::crc32c(&self.blooms[from..]);
         self.groups.push(finished);
@@ -138,17 +158,16 @@ impl SideBuilder {
         sums: &Sums,
         requests: &Requests,
         zone_rows: usize,
-    ) -> Vec<u8> {
-        let mut traces = std::mem::take(&mut self.traces);
+    ) -> SideBytes {
+        let verdicts = std::mem::take(&mut self.verdicts).finish();
+        let (traces, mut service_sets) = (std::mem::take(&mut self.traces), std::mem::take(&mut self.service_sets));
         let (names, numbers) = self.number_names(layout);
-        for set in &mut traces.service_sets {
+        for set in &mut service_sets {
             for service in set {
                 *service = numbers.services[*service as usize];
             }
         }
-        for trace in &mut traces.traces {
-            trace.root_operation = numbers.operations[trace.root_operation as usize];
-        }
+        let traces = traces.encode(&service_sets, &numbers.operations);
         let groups = self.groups.iter().map(|finished| {
             let services = finished.services.iter().map(|service| numbers.services[*service as usize]);
             let mut keys: Vec<u32> = finished.keys.iter().map(|key| numbers.keys[&key.order()]).collect();
@@ -157,19 +176,26 @@ impl SideBuilder {
             Group { services: services.collect(), keys, ..finished.group.clone() }
         });
         let groups = Groups { zone_rows: zone_rows as u32, groups: groups.collect() };
+        let (groups, names) = (groups.encode(), names.encode());
+        // Packed and let go one after the other: some are as large as all else in memory.
+        let (plain, zstd) = (Codec::Plain, Codec::Zstd);
+        let packed_traces = Packed::new(SectionId::Traces, zstd, traces);
+        let packed_verdicts = verdicts.map(|verdicts| Packed::new(SectionId::Verdicts, zstd, verdicts.encode()));
         let (ids, fence) = self.ids.finish();
         let meta = serde_json::to_vec(meta).expect("names and numbers are always JSON");
-        Header::assemble(vec![
-            (SectionId::Meta, Codec::Plain, meta),
-            (SectionId::Fence, Codec::Plain, fence),
-            (SectionId::Groups, Codec::Zstd, groups.encode()),
-            (SectionId::Names, Codec::Zstd, names.encode()),
-            (SectionId::Sums, Codec::Plain, sums.encode()),
-            (SectionId::Requests, Codec::Plain, requests.encode()),
-            (SectionId::Traces, Codec::Zstd, traces.encode()),
-            (SectionId::Ids, Codec::Plain, ids),
-            (SectionId::Blooms, Codec::Plain, self.blooms),
-        ])
+        let mut sections = vec![
+            Packed::new(SectionId::Meta, plain, meta),
+            Packed::new(SectionId::Fence, plain, fence),
+            Packed::new(SectionId::Groups, zstd, groups),
+            Packed::new(SectionId::Names, zstd, names),
+            Packed::new(SectionId::Sums, plain, sums.encode()),
+            Packed::new(SectionId::Requests, plain, requests.encode()),
+        ];
+        sections.extend(packed_verdicts);
+        sections.push(packed_traces);
+        sections.push(Packed::new(SectionId::Ids, plain, ids));
+        sections.push(Packed::new(SectionId::Blooms, plain, self.blooms));
+        SideBytes::of(sections)
     }
 
     /// All names, sorted, and what the provisional numbers become. Services keep their order, which was sorted.

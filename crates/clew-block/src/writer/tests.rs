@@ -164,7 +164,7 @@ impl Side {
 }
 
 fn assert_side(finished: &Finished<Vec<u8>>, tenants: &[(Tenant, Vec<Span>)]) -> Result<(), TestCaseError> {
-    let side = Side::read(&finished.side);
+    let side = Side::read(&finished.side.clone().into_vec());
     prop_assert_eq!(side.sums.file_bytes, finished.sink.len() as u64);
     prop_assert!(finished.sink.chunks(PIECE_BYTES).enumerate().all(|(at, piece)| side.sums.is_whole(at, piece)));
     let mut first_row = 0;
@@ -299,9 +299,10 @@ fn the_file_is_plain_parquet() {
         assert!(column.offset_index_offset().is_some() && column.column_index_offset().is_none(), "{name}");
     }
     let meta: BlockMeta = {
-        let header = Header::decode(&finished.side).unwrap();
+        let bytes = finished.side.clone().into_vec();
+        let header = Header::decode(&bytes).unwrap();
         let section = header.section(SectionId::Meta).unwrap();
-        serde_json::from_slice(&finished.side[section.offset as usize..section.range().end as usize]).unwrap()
+        serde_json::from_slice(&bytes[section.offset as usize..section.range().end as usize]).unwrap()
     };
     assert_eq!(meta, finished.meta);
     assert_eq!((meta.level, meta.log, meta.replaces, meta.name), (2, 7..9, vec![BlockName(1)], BlockName(42)));
@@ -333,7 +334,7 @@ fn a_block_may_be_empty() {
     let finished = write_spans(&[(tenant("a"), Vec::new())], &Requests::default(), Vec::new(), small()).unwrap();
     assert!(read(&finished.sink).is_empty());
     assert!(finished.meta.tenants.is_empty());
-    assert!(Side::read(&finished.side).groups.groups.is_empty());
+    assert!(Side::read(&finished.side.clone().into_vec()).groups.groups.is_empty());
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Answers made smaller for clients that accept it, off the serving threads and at levels that cost less than they save on
-//! any network: of a skeleton of 50,000 spans, zstd takes 15 ms and leaves a fifth.
+//! any network: of a skeleton of 50,000 spans, zstd leaves less than a third (span ids are random).
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;

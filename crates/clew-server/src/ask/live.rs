@@ -223,10 +223,9 @@ impl Stream {
             let missed = gate::run_on_view(&self.app, move |view, expired| read(view, &wanted, from, expired)).await;
             match missed {
                 Ok(Missed { records, next, lost_count }) => {
-                    // Files may have gone since, and all of them.
-                    let lost_count = if next > from { lost_count } else { target - from };
-                    self.next = next.max(from + lost_count);
-                    self.gap(from, lost_count).await?;
+                    // What stands still would be asked for again and again.
+                    self.next = if next > from { next } else { target };
+                    self.gap(lost_count).await?;
                     for (number, record, verdict) in &records {
                         self.tell(*number, record, verdict).await?;
                     }
@@ -263,15 +262,16 @@ impl Stream {
         }
     }
 
-    async fn gap(&mut self, from: u64, lost: u64) -> Result<(), Over> {
+    /// Says what is lost. It lies anywhere among what comes next, so that it has no number.
+    async fn gap(&mut self, lost: u64) -> Result<(), Over> {
         if lost > 0 {
-            self.outlet.event("gap", from + lost - 1, &LiveGap { lost });
+            self.outlet.event("gap", None, &LiveGap { lost });
         }
         self.outlet.flush_beyond(PIECE_BYTES).await
     }
 
     async fn tell(&mut self, number: u64, record: &Record, verdict: &Verdict) -> Result<(), Over> {
-        self.outlet.event("trace", number, &shape(record, verdict));
+        self.outlet.event("trace", Some(number), &shape(record, verdict));
         self.outlet.flush_beyond(PIECE_BYTES).await
     }
 }
@@ -292,8 +292,9 @@ struct Outlet {
 
 impl Outlet {
     /// Adds an event to the piece.
-    fn event(&mut self, name: &str, number: u64, data: &impl serde::Serialize) {
-        self.piece.extend_from_slice(format!("event: {name}\nid: {number}\ndata: ").as_bytes());
+    fn event(&mut self, name: &str, number: Option<u64>, data: &impl serde::Serialize) {
+        let id = number.map(|number| format!("id: {number}\n")).unwrap_or_default();
+        self.piece.extend_from_slice(format!("event: {name}\n{id}data: ").as_bytes());
         // JSON of one line; shapes of numbers, texts and lists can always be written.
         let written = serde_json::to_vec(data).unwrap_or_default();
         self.piece.extend_from_slice(&written);

@@ -7,7 +7,7 @@ use utoipa::{IntoResponses, OpenApi, ToSchema};
 use super::shape::{LiveGap, OperationsAnswer, SearchAnswer, ServicesAnswer, TraceForms};
 use super::{attributes, dependencies, explain, export, find, heatmap, live, native, red, tenants, trace};
 use crate::router::Health;
-use crate::{delete, demo, figures};
+use crate::{delete, demo, figures, pins};
 
 /// A problem document (RFC 9457), as [`crate::Problem`] writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -67,6 +67,9 @@ pub(crate) enum Refusals {
         export::export,
         delete::trace,
         delete::tenant,
+        pins::pin,
+        pins::unpin,
+        pins::pins,
         native::services,
         native::operations,
         document,

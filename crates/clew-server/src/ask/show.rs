@@ -33,6 +33,7 @@ pub(crate) fn trace(opened: &Opened, state: &TraceState, only: Option<&HashSet<S
     TraceAnswer {
         trace_id: summary.trace_id.clone(),
         state: summary.state.clone(),
+        pinned: false,
         thread: of_spans(thread(explained), &spans, only.is_some()),
         resources: resources.distinct.into_iter().map(resource).collect(),
         scopes: scopes.distinct.into_iter().map(scope).collect(),

@@ -20,7 +20,7 @@ use super::error::AskError;
 use super::gate::{self, Asked};
 use super::openapi::{ProblemDocument, Refusals};
 use super::params::{Named, Params};
-use super::shape::TraceForms;
+use super::shape::{Skeleton, TraceAnswer, TraceForms};
 use super::table::grouped;
 use super::trace_cache::Key;
 use super::trace_cache::TraceCache;
@@ -74,7 +74,8 @@ pub(crate) async fn trace(
     let id = gate::trace_id(&id)?;
     let tenant = gate::tenant(&app, &headers, &params)?;
     let (begun, holder) = (app.clock.monotonic_nanos(), Arc::clone(&app));
-    let answer = gate::run(&app, move |asked| wish.grant(&holder.traces, asked, tenant, id)).await;
+    let is_pinned = app.store.view().pins.contains(&tenant, id);
+    let answer = gate::run(&app, move |asked| wish.grant(&holder.traces, asked, tenant, id, is_pinned)).await;
     app.figures.fetch.observe_nanos(app.clock.monotonic_nanos().saturating_sub(begun));
     Ok(answer?.into_response())
 }
@@ -172,7 +173,14 @@ impl Wish {
         Ok(Self { form, correct_skew, only, known: known(headers) })
     }
 
-    fn grant(&self, cache: &TraceCache, asked: &Asked<'_>, tenant: Tenant, id: TraceId) -> Result<Granted, AskError> {
+    fn grant(
+        &self,
+        cache: &TraceCache,
+        asked: &Asked<'_>,
+        tenant: Tenant,
+        id: TraceId,
+        is_pinned: bool,
+    ) -> Result<Granted, AskError> {
         if matches!(self.form, Form::OtlpJson | Form::OtlpProtobuf) {
             let mut spans = grouped(distinct(gate::fetch(asked, &tenant, id)?.spans));
             spans.retain(|span| self.only.as_ref().is_none_or(|only| only.contains(&span.span_id)));
@@ -183,7 +191,7 @@ impl Wish {
             return Ok(Granted::Whole { media_type, body, version: None });
         }
         let opened = cache.open(asked, Key { tenant, id, is_corrected: self.correct_skew })?;
-        let version = opened.version(&opened.state);
+        let version = format!("{}{}", opened.version(&opened.state), if is_pinned { "-pinned" } else { "" });
         if self.known.iter().any(|known| *known == version || known == "*") {
             return Ok(Granted::Unchanged { version });
         }
@@ -193,8 +201,12 @@ impl Wish {
             return Ok(Granted::Page { id, body: page::page(viewer.ok_or_else(missing)?, &opened, &opened.state)? });
         }
         let body = match self.form {
-            Form::Skeleton => json(&show::skeleton(&opened, &opened.state))?,
-            _ => json(&show::trace(&opened, &opened.state, self.only.as_ref()))?,
+            Form::Skeleton => json(&Skeleton {
+                pinned: is_pinned,
+                version: version.clone(),
+                ..show::skeleton(&opened, &opened.state)
+            })?,
+            _ => json(&TraceAnswer { pinned: is_pinned, ..show::trace(&opened, &opened.state, self.only.as_ref()) })?,
         };
         Ok(Granted::Whole { media_type: JSON, body, version: Some(version) })
     }

@@ -152,9 +152,12 @@ fn blocks(page: &mut Page, app: &App, store: &StoreFigures) {
         values.sample(&[("key", key)], count);
     }
     let mut bytes = page.gauge("clew_storage_bytes", "Bytes on disk, by kind of file.");
-    for (kind, value) in
-        [("data", store.block_data_bytes), ("sidecar", store.block_side_bytes), ("log", store.log_bytes)]
-    {
+    for (kind, value) in [
+        ("data", store.block_data_bytes),
+        ("sidecar", store.block_side_bytes),
+        ("log", store.log_bytes),
+        ("settled", store.settled_bytes),
+    ] {
         bytes.sample(&[("kind", kind)], value);
     }
     let help = "Bytes of blocks, by tenant: its part of the rows.";
@@ -173,6 +176,9 @@ fn blocks(page: &mut Page, app: &App, store: &StoreFigures) {
     page.counter("clew_storage_write_errors_total", help).value(store.kept.write_errors);
     let help = "Damaged places of blocks that were found so far.";
     page.gauge("clew_block_corrupt_places", help).value(store.corrupt_block_places);
+    page.gauge("clew_settled_files", "Files of settlements, which hold figures.").value(store.settled_files);
+    let help = "Files of settlements that were found to be damaged so far.";
+    page.gauge("clew_settled_corrupt_files", help).value(store.corrupt_settled_files);
     page.counter("clew_cache_hits_total", "Parts of sidecars that were in memory.").value(store.cache.hit_count);
     page.counter("clew_cache_misses_total", "Parts of sidecars that were read.").value(store.cache.miss_count);
     page.gauge("clew_cache_bytes", "Memory of parts of sidecars.").value(store.cache.held_bytes);

@@ -18,6 +18,7 @@ mod hints;
 mod home;
 mod hostile;
 mod limits;
+mod pins;
 mod refusals;
 mod server;
 mod settled;

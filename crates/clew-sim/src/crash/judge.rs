@@ -9,8 +9,10 @@ use clew_model::scan::{
     AttributeScope, Condition, Extent, Field, Op, ScanRequest, SpanFilter, SpanRow, SpanSource, TimeRange, TraceMatch,
 };
 use clew_model::{Span, Tenant, TraceId, summarize};
+use clew_rollup::Rollup;
 use clew_store::keep::Retention;
 use clew_store::port::Disk;
+use clew_store::settle::FiguresAnswer;
 use clew_store::view::View;
 
 use super::ledger::{Fate, Ledger, oldest_kept};
@@ -45,9 +47,11 @@ pub fn judge(view: &View, disk: &dyn Disk, script: &Script, ledger: &mut Ledger)
             return Err(format!("T1: tenant {tenant} has trace {id}, which nobody sent for it"));
         }
         questions(view, &tenant, &found, script, ledger)?;
+        figures(view, &tenant, &found, ledger)?;
         all.insert(tenant, found);
     }
     names(view, &all, script, ledger)?;
+    feed(view, script, ledger)?;
     Ok(all)
 }
 
@@ -168,10 +172,16 @@ fn promised(tenant: &Tenant, id: TraceId, spans: &[Span], script: &Script, ledge
         }
     }
     let may = || sure.iter().copied().chain(over.iter().flat_map(|(_, _, piece)| &piece.spans));
-    if let Some(span) = sure.iter().find(|span| !has(spans, span)) {
+    // A copy of a span that went with its trace goes the same way: nothing of it was new.
+    let went = |span: &Span| {
+        let own = ledger.records.iter().flat_map(|record| script.pieces[record.batch].iter().zip(&record.fates));
+        let gone = own.filter(|(piece, fate)| is_own(piece) && matches!(fate, Fate::Over | Fate::Gone));
+        ledger.drops && gone.map(|(piece, _)| piece).any(|piece| has(&piece.spans, span))
+    };
+    if let Some(span) = sure.iter().find(|span| !has(spans, span) && !went(span)) {
         return Err(format!("L1: span {} of trace {id} of tenant {tenant} is missing", span.span_id));
     }
-    if let Some(span) = spans.iter().find(|span| !may().any(|other| other == *span)) {
+    if let Some(span) = spans.iter().find(|span| !may().any(|other| other.is_same_as(span))) {
         return Err(format!("R1: span {} of trace {id} of tenant {tenant} should not be there", span.span_id));
     }
     let mut gone = Vec::new();
@@ -309,6 +319,76 @@ fn meets(span: &Span, condition: &Condition) -> bool {
         }
         Field::Kind | Field::Status | Field::Duration | Field::Start => false,
     }
+}
+
+/// T2: the figures are those of a naive recount of all that is there; more than that when something is not there any more.
+fn figures(view: &View, tenant: &Tenant, found: &BTreeMap<TraceId, Vec<Span>>, ledger: &Ledger) -> Result<(), String> {
+    let told = |error| format!("L6: a question failed: {error}");
+    let FiguresAnswer { rollup, incomplete } = view.figures(tenant, TimeRange::ALL, &|| false).map_err(told)?;
+    if let Some(incomplete) = incomplete {
+        return Err(format!("L6: figures lack something: {}", incomplete.detail));
+    }
+    let mut naive = Rollup::default();
+    found.values().for_each(|spans| naive.add(&Rollup::of_trace(spans, true)));
+    if !ledger.thinned.contains(tenant) && rollup != naive {
+        return Err(format!("T2: the figures of tenant {tenant} are {}, not {}", counts(&rollup), counts(&naive)));
+    }
+    let few = naive.series(0..u64::MAX, None, None).find(|(minute, key, figures)| {
+        let all = rollup.minutes(*minute..minute + 1).find_map(|(_, minute)| minute.series.get(key));
+        all.is_none_or(|all| all.received < figures.received)
+    });
+    match few {
+        Some((minute, key, _)) => {
+            Err(format!("T2: figures of tenant {tenant} lack spans of {key:?} in minute {minute}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The numbers of spans, for messages.
+fn counts(rollup: &Rollup) -> String {
+    let series = rollup.series(0..u64::MAX, None, None);
+    let series: Vec<String> = series
+        .map(|(minute, key, figures)| format!("{minute} {} {}: {}", key.service, key.operation, figures.received))
+        .collect();
+    series.join(", ")
+}
+
+/// T3: what was settled is told once, in its order, and its verdict stays.
+fn feed(view: &View, script: &Script, ledger: &mut Ledger) -> Result<(), String> {
+    let failed = |error| format!("L6: a question failed: {error}");
+    let answer = view.feed(0, usize::MAX, &|_, _, _| true).map_err(failed)?;
+    let mut firsts = BTreeSet::new();
+    let mut told = BTreeMap::new();
+    for (number, tenant, record, verdict) in answer.records {
+        let settled = (tenant, record.summary.trace_id, record.late_span_count, verdict);
+        let (tenant, id, late, _) = &settled;
+        if *late == 0 && !firsts.insert((tenant.clone(), *id)) && !ledger.thinned.contains(tenant) {
+            return Err(format!("T3: trace {id} of tenant {tenant} was settled a first time twice"));
+        }
+        if told.insert(number, settled).is_some() {
+            return Err(format!("T3: record {number} is told twice"));
+        }
+    }
+    // What was under way at a crash counts or not, once and for all.
+    if std::mem::take(&mut ledger.may_have_settled) {
+        for (number, settled) in told.range(ledger.next_record..) {
+            ledger.adopt(*number, settled.clone(), script);
+        }
+        ledger.next_record = answer.next.max(ledger.next_record);
+    }
+    if answer.next != ledger.next_record {
+        return Err(format!("T3: there are {} records, not {}", answer.next, ledger.next_record));
+    }
+    for (number, known) in &ledger.settled {
+        match told.get(number) {
+            Some(settled) if settled == known => {}
+            // The records of what is deleted go with it.
+            None if ledger.thinned.contains(&known.0) => {}
+            other => return Err(format!("T3: record {number} is {other:?}, not {known:?}")),
+        }
+    }
+    Ok(())
 }
 
 /// T1: the names of each tenant are its own, and none that it has is missing.

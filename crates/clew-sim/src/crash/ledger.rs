@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_block::BlockName;
-use clew_model::{Tenant, TraceId};
+use clew_model::{Tenant, TraceId, Verdict};
 use clew_store::Outcome;
 use clew_store::catalog::Deletion;
 use clew_store::keep::Retention;
+use clew_store::settle::Settlement;
 
 use super::script::{Piece, Script};
 
@@ -47,6 +48,9 @@ struct Doubt {
     pieces: Vec<(usize, usize)>,
 }
 
+/// A record of a settlement.
+pub(super) type Settled = (Tenant, TraceId, u64, Verdict);
+
 /// The naive model of a store.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -54,12 +58,28 @@ pub struct Ledger {
     doubts: Vec<Doubt>,
     /// Each block that was ever shown, and the checksum of its files.
     pub(super) blocks: BTreeMap<BlockName, u64>,
+    /// What was settled, by the number of the record: the trace, how many of its spans were late, and the verdict.
+    pub(super) settled: BTreeMap<u64, Settled>,
+    /// The number of the next record.
+    pub(super) next_record: u64,
+    /// Whether a settlement that was under way may count that nobody was told of.
+    pub(super) may_have_settled: bool,
+    /// Whether traces that are not to be kept go.
+    pub(super) drops: bool,
+    /// Tenants that something was deleted of, or is over: their figures speak of more than is there.
+    pub(super) thinned: BTreeSet<Tenant>,
 }
 
 impl Ledger {
     /// The batches that were acknowledged, or found by a start.
     pub fn stored(&self) -> BTreeSet<usize> {
         self.records.iter().filter(|record| record.is_stored).map(|record| record.batch).collect()
+    }
+
+    /// How many traces were settled, and how many of them again, since late spans came.
+    pub fn settled_traces(&self) -> (u64, u64) {
+        let late = self.settled.values().filter(|(_, _, late, _)| *late > 0).count();
+        (self.settled.len() as u64, late as u64)
     }
 
     /// A batch was offered.
@@ -111,8 +131,37 @@ impl Ledger {
         }
     }
 
+    /// A settlement was committed.
+    pub(super) fn settled(&mut self, settlement: &Settlement, script: &Script) {
+        for settled in &settlement.tenants {
+            for record in &settled.records {
+                let verdict = settlement.verdicts[usize::from(record.verdict)].clone();
+                let (id, late) = (record.summary.trace_id, record.late_span_count);
+                self.adopt(self.next_record, (settled.tenant.clone(), id, late, verdict), script);
+                self.next_record += 1;
+            }
+        }
+    }
+
+    /// A trace was settled. If it is not to be kept, what there is of it may go.
+    pub(super) fn adopt(&mut self, number: u64, settled: Settled, script: &Script) {
+        let (tenant, id, _, verdict) = &settled;
+        if self.drops && !verdict.keep {
+            self.thinned.insert(tenant.clone());
+            for record in &mut self.records {
+                for (fate, piece) in record.fates.iter_mut().zip(&script.pieces[record.batch]) {
+                    if *fate == Fate::Sure && piece.tenant == *tenant && piece.trace_id == *id {
+                        *fate = Fate::Over;
+                    }
+                }
+            }
+        }
+        self.settled.insert(number, settled);
+    }
+
     /// A deletion begins.
     pub(super) fn deleting(&mut self, tenant: &Tenant, trace_id: Option<TraceId>, through: u64, script: &Script) {
+        self.thinned.insert(tenant.clone());
         let covers = |piece: &Piece| piece.tenant == *tenant && trace_id.is_none_or(|id| id == piece.trace_id);
         let mut pieces = Vec::new();
         for (at, record) in self.records.iter().enumerate() {
@@ -139,6 +188,7 @@ impl Ledger {
             for (fate, piece) in record.fates.iter_mut().zip(&script.pieces[record.batch]) {
                 let oldest = oldest_kept(retention, &piece.tenant, now_unix_nanos);
                 if *fate == Fate::Sure && piece.spans.iter().all(|span| span.received_unix_nanos < oldest) {
+                    self.thinned.insert(piece.tenant.clone());
                     *fate = Fate::Over;
                 }
             }
@@ -147,6 +197,7 @@ impl Ledger {
 
     /// A start: what was under way is there or not, and a deletion counts if the catalog has it.
     pub(super) fn restarted(&mut self, deletions: &[Deletion]) {
+        self.may_have_settled = true;
         for record in &mut self.records {
             record.ticket = None;
             record.fates.iter_mut().filter(|fate| **fate == Fate::Latent).for_each(|fate| *fate = Fate::Open);

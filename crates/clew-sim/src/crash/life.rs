@@ -2,21 +2,46 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use clew_model::{Tenant, TraceId};
-use clew_store::keep::{KeepError, KeepTotals, Keeper};
+use clew_model::{Tenant, TraceId, Verdict};
+use clew_store::keep::{KeepError, KeepTotals, Keeper, MergeDone};
 use clew_store::log::{Effect, Event, Failure, Inserted, Machine, Recovered, Writer};
 use clew_store::port::{Clock as _, Disk, FaultyDisk, ManualClock};
+use clew_store::settle::{Intake, Judge, Recent, Settler, Whole, look};
 use clew_store::start::{Started, start};
 use clew_store::view::View;
-use clew_store::{Damage, Generation, OpenError, Outcome, Ports, StoreConfig};
+use clew_store::{Batch, Damage, Generation, OpenError, Outcome, Ports, StoreConfig};
 
 use super::judge::{Found, judge, none_is_over, still_read};
 use super::ledger::Ledger;
 use super::script::{Script, Step};
 
+/// With traces that are kept whole for so long, none is dropped in a life.
+pub(super) const KEPT_FULL: Duration = Duration::from_hours(100_000);
+
 /// What each event takes.
 const EVENT_NANOS: u64 = 1_000_000;
+
+/// Judges by what it judged before, so that a trace that is judged again is judged otherwise.
+#[derive(Debug, Default)]
+struct Moody(u8);
+
+impl Judge for Moody {
+    fn judge(&mut self, trace: Whole<'_>, _: &Recent) -> Verdict {
+        self.0 = self.0.wrapping_add(1);
+        let keep = trace.summary.error_count > 0 || self.0 % 3 == 0;
+        Verdict { keep, rule: format!("mood {}", self.0), weight: 3.0, class: String::new() }
+    }
+
+    fn state(&self) -> Vec<u8> {
+        vec![self.0]
+    }
+
+    fn resume(&mut self, state: &[u8]) {
+        self.0 = state.first().copied().unwrap_or_default();
+    }
+}
 
 /// A store whose threads are one.
 pub struct Life {
@@ -39,8 +64,13 @@ pub struct Life {
     machine: Machine,
     writer: Writer,
     growing: Arc<Generation>,
-    offered: Vec<usize>,
+    intake: Arc<Intake>,
+    settler: Settler,
+    /// Each offer's number in the script, and what was offered.
+    offered: Vec<(usize, Arc<Batch>)>,
     cut: Option<u64>,
+    /// A merge that was run and not yet committed.
+    merged: Option<MergeDone>,
     reader: Option<(Arc<View>, Found)>,
     ledger: Ledger,
     /// The ledger as it was, by the number of effects on the disk.
@@ -60,8 +90,10 @@ impl Life {
     ) -> Result<Self, OpenError> {
         let clock = Arc::new(ManualClock::new(unix_nanos));
         let ports = Ports { disk: Arc::clone(&port), clock: Arc::clone(&clock) as _ };
-        let Started { keeper, growing, machine, writer, recovered, damage, lost, .. } = start(&config, &ports)?;
+        let Started { keeper, growing, machine, writer, recovered, damage, lost, intake, .. } = start(&config, &ports)?;
+        let settler = Settler::new(Box::new(Moody::default()), config.clone(), keeper.judge_state());
         let mut ledger = ledger.clone();
+        ledger.drops = config.merge.full_for < KEPT_FULL;
         ledger.restarted(&keeper.view().view().deletions);
         Ok(Self {
             recovered,
@@ -78,8 +110,11 @@ impl Life {
             machine,
             writer,
             growing,
+            intake,
+            settler,
             offered: Vec::new(),
             cut: None,
+            merged: None,
             reader: None,
             history: vec![(0, ledger.clone())],
             ledger,
@@ -166,8 +201,11 @@ impl Life {
             Step::Expire => self.expire(),
             // What could not be written is tried again; what is read stays the same.
             Step::Purge => drop(self.keeper.purge()),
+            Step::Merge => self.merge(),
             Step::Bury => self.keeper.bury(),
+            Step::Settle => self.settle(),
             Step::Advance(nanos) => self.clock.advance_nanos(*nanos),
+            Step::SetBack(nanos) => self.clock.set_back_nanos(*nanos),
             Step::Hold => {
                 if let Some(found) = self.check() {
                     self.reader = Some((self.view(), found));
@@ -181,10 +219,12 @@ impl Life {
     /// Offers the batch of that number.
     pub fn offer(&mut self, batch: usize) {
         let ticket = self.offered.len() as u64;
-        self.offered.push(batch);
         let script = Arc::clone(&self.script);
         self.note(|ledger| ledger.offered(ticket, batch, &script));
-        let batch = Arc::new(script.batches[batch].clone());
+        let mut stamped = script.batches[batch].clone();
+        stamped.received_unix_nanos = self.intake.begin(stamped.received_unix_nanos);
+        self.offered.push((batch, Arc::new(stamped)));
+        let batch = Arc::clone(&self.offered[ticket as usize].1);
         self.step(Event::Offered { ticket, batch, live_full: false });
     }
 
@@ -218,7 +258,7 @@ impl Life {
     }
 
     fn insert(&mut self, ticket: u64) -> Event {
-        let batch = &self.script.batches[self.offered[ticket as usize]];
+        let batch = &self.offered[ticket as usize].1;
         self.growing.begin(batch, self.clock.monotonic_nanos());
         self.growing.live.insert(batch).expect("an admitted batch can be read");
         self.growing.end(false);
@@ -227,7 +267,9 @@ impl Life {
     }
 
     fn answer(&mut self, ticket: u64, outcome: Outcome) {
-        self.answers.push((self.offered[ticket as usize], outcome));
+        let (number, batch) = &self.offered[ticket as usize];
+        self.intake.answered(batch.received_unix_nanos, outcome);
+        self.answers.push((*number, outcome));
         let mut result = Ok(());
         self.note(|ledger| result = ledger.answered(ticket, outcome));
         self.wrong.extend(result.err());
@@ -238,6 +280,38 @@ impl Life {
         if let Some(oldest) = view.generations.first().filter(|generation| generation.is_complete()) {
             // Should it fail, it is tried again: nothing of what is read changes either way.
             let _ = self.keeper.seal(oldest);
+        }
+    }
+
+    /// Settles what is complete.
+    fn settle(&mut self) {
+        let now = self.intake.visible_before(self.clock.unix_nanos());
+        let (view, book) = (self.view(), Arc::clone(self.keeper.book()));
+        let settlement = match look(&mut self.settler, &book, &view, now, &|| false) {
+            Ok(settlement) => settlement,
+            Err(error) => return self.wrong.push(format!("L6: what is complete cannot be read: {error}")),
+        };
+        if settlement.is_empty() {
+            return self.keeper.pass(&book.lock().expect("nobody else holds it"), now);
+        }
+        let result = self.keeper.settle(&settlement, &mut book.lock().expect("nobody else holds it"));
+        match result {
+            Ok(()) => {
+                self.settler.commit(&settlement);
+                let script = Arc::clone(&self.script);
+                self.note(|ledger| ledger.settled(&settlement, &script));
+            }
+            // Whether it counts is known after the next start, or it is tried again.
+            Err(_) => self.settler.give_up(self.keeper.judge_state()),
+        }
+    }
+
+    /// Should any of it fail, its blocks stay as they are: nothing of what is read changes either way.
+    fn merge(&mut self) {
+        if let Some(done) = self.merged.take() {
+            drop(self.keeper.commit_merge(done));
+        } else if let Ok(Some(job)) = self.keeper.plan_merge(self.view().settled.watermark_unix_nanos()) {
+            self.merged = Some(job.run(&|| false));
         }
     }
 
@@ -259,6 +333,8 @@ impl Life {
     fn expire(&mut self) {
         let (now, script, retention) = (self.unix_nanos(), Arc::clone(&self.script), self.config.retention.clone());
         self.note(|ledger| ledger.expiring(&retention, now, &script));
+        // What could not be merged of settlements is tried again; what is read stays the same.
+        let _ = self.keeper.tend_figures();
         if self.keeper.expire().is_ok() {
             self.wrong.extend(none_is_over(&self.view(), &retention, now).err());
             self.check();

@@ -18,8 +18,8 @@ mod script;
 use std::time::Duration;
 
 use clew_model::Tenant;
-use clew_store::StoreConfig;
-use clew_store::keep::{Retention, TenantRetention};
+use clew_store::keep::{MergePolicy, Retention, TenantRetention};
+use clew_store::{SettleConfig, StoreConfig};
 
 pub use self::judge::{Found, judge};
 pub use self::ledger::Ledger;
@@ -35,6 +35,12 @@ pub const EPOCH_UNIX_NANOS: u64 = 1_790_000_000_000_000_000;
 /// The tenants of a script.
 const TENANTS: [&str; 3] = [Tenant::DEFAULT, "acme", "globex"];
 
+/// The same for a store that drops traces which are not to be kept.
+pub fn config_that_drops() -> StoreConfig {
+    let config = config();
+    StoreConfig { merge: MergePolicy { full_for: Duration::from_mins(30), ..config.merge }, ..config }
+}
+
 /// The settings of a simulated store: everything is small, so that there is much of it.
 pub fn config() -> StoreConfig {
     let own = TenantRetention { age: Some(Duration::from_hours(1)), bytes: None };
@@ -48,8 +54,11 @@ pub fn config() -> StoreConfig {
         cache_bytes: 1 << 20,
         catalog_bytes: 2 * 1024,
         retention: Retention { age: Duration::from_hours(2), tenants: [(acme, own)].into(), ..Retention::default() },
+        merge: MergePolicy { fan_in: 3, block_bytes: 1 << 20, full_for: life::KEPT_FULL },
+        merge_memory_bytes: 1 << 20,
         purge_after: Duration::from_mins(10),
         repeat_window: Duration::from_hours(1000),
+        settle: SettleConfig { feed_age: Duration::from_hours(100_000), ..SettleConfig::default() },
         disk_full_pause: Duration::ZERO,
         ..StoreConfig::new(DATA_DIR)
     }

@@ -30,10 +30,16 @@ pub enum Step {
     Expire,
     /// Write blocks anew that hold what was deleted.
     Purge,
+    /// Run the merge that is due; or commit the one that was run, whatever has happened since.
+    Merge,
     /// Remove the files of removed blocks that nobody reads.
     Bury,
+    /// Settle what is complete.
+    Settle,
     /// So many nanoseconds pass.
     Advance(u64),
+    /// The wall clock is set back so many nanoseconds.
+    SetBack(u64),
     /// A reader takes the view, in place of the last reader.
     Hold,
     /// The reader is done.
@@ -77,6 +83,11 @@ const ATTRIBUTES_MAX: usize = 2;
 /// Spans of a trace at most: parts of a trace are more telling than a long one.
 const TRACE_SPANS_MAX: usize = 12;
 
+/// So that merges do not come where the workload draws.
+const MERGES_SALT: u64 = 0x6d65_7267;
+
+const SECOND_NANOS: u64 = 1_000_000_000;
+
 const MINUTE_NANOS: u64 = 60_000_000_000;
 
 /// Deletions are old enough after it for blocks to be written anew.
@@ -118,8 +129,13 @@ impl Script {
         let mut now = EPOCH_UNIX_NANOS;
         for _ in 0..random.between(16, 36) {
             match random.below(100) {
-                0..40 => script.group(&mut random, &mut workload, &mut senders, now),
-                40..48 => script.steps.push(Step::Cut),
+                0..36 => script.group(&mut random, &mut workload, &mut senders, now),
+                36..44 => {
+                    let nanos = SECOND_NANOS * *random.pick(&[0, 1, 31, 31, 301]);
+                    now += nanos;
+                    script.steps.extend([Step::Advance(nanos), Step::Settle]);
+                }
+                44..48 => script.steps.push(Step::Cut),
                 48..62 => script.steps.extend([Step::Cut, Step::Seal]),
                 62..66 => script.steps.push(Step::Seal),
                 66..74 => script.delete(&mut random),
@@ -129,7 +145,11 @@ impl Script {
                     script.steps.extend([Step::Advance(PURGE_NANOS), Step::Purge]);
                 }
                 83..86 => script.steps.push(Step::Bury),
-                86..93 => {
+                86..88 => {
+                    now -= MINUTE_NANOS / 2;
+                    script.steps.push(Step::SetBack(MINUTE_NANOS / 2));
+                }
+                88..93 => {
                     let nanos = MINUTE_NANOS * *random.pick(&[1, 35, 70, 150]);
                     now += nanos;
                     script.steps.push(Step::Advance(nanos));
@@ -143,7 +163,22 @@ impl Script {
                 _ => script.steps.push(Step::Ask),
             }
         }
+        script.merge_between(&mut Seed::new(seed ^ MERGES_SALT));
         script
+    }
+
+    /// Lets merges run and be committed between the other steps, which stay those of the seed.
+    fn merge_between(&mut self, random: &mut Seed) {
+        let steps = std::mem::take(&mut self.steps);
+        for step in steps {
+            let percent = if matches!(step, Step::Seal) { 50 } else { 10 };
+            self.steps.push(step);
+            if random.percent(percent) {
+                self.steps.push(Step::Merge);
+                // Half of them are committed at once.
+                self.steps.extend(random.percent(50).then_some(Step::Merge));
+            }
+        }
     }
 
     /// Some batches that are committed together.

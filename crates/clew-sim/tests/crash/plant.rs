@@ -1,11 +1,12 @@
 //! Faults that are planted on the way to the disk, as a store's own mistakes would look from there.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use clew_block::BlockName;
+use clew_block::{BlockFile, BlockName};
 use clew_store::port::{Disk, DiskFile, Entry, FaultyDisk, Space};
 
 /// A mistake.
@@ -21,6 +22,12 @@ pub(crate) enum Plant {
     DropEdit,
     /// Every second block has the name of the one before it.
     ReuseName,
+    /// The blocks that another one is made of are removed when its bytes are durable, before it counts.
+    RemoveInputsEarly,
+    /// The files of settlements are not synced.
+    SkipSettleSync,
+    /// Every second settlement has the file of the one before it.
+    ReuseSettlement,
 }
 
 /// A disk with a mistake on the way to it.
@@ -28,6 +35,8 @@ struct Planted {
     plant: Plant,
     disk: FaultyDisk,
     edits: Arc<AtomicUsize>,
+    /// Which blocks were read since one was begun.
+    inputs: Mutex<BTreeSet<BlockName>>,
 }
 
 struct PlantedFile {
@@ -43,7 +52,7 @@ struct PlantedFile {
 impl Plant {
     /// A way to the disk with this mistake.
     pub(crate) fn on(self, disk: &FaultyDisk) -> Arc<dyn Disk> {
-        Arc::new(Planted { plant: self, disk: disk.clone(), edits: Arc::default() })
+        Arc::new(Planted { plant: self, disk: disk.clone(), edits: Arc::default(), inputs: Mutex::default() })
     }
 }
 
@@ -56,6 +65,10 @@ impl Planted {
     fn place(&self, path: &Path) -> PathBuf {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let (plain, ending) = name.strip_suffix(".tmp").map_or((name, ""), |plain| (plain, ".tmp"));
+        if let Some(number) = plain.strip_suffix(".settled").filter(|_| self.plant == Plant::ReuseSettlement) {
+            let number = u64::from_str_radix(number, 16).unwrap_or_default();
+            return path.with_file_name(format!("{:016x}.settled{ending}", number & !1));
+        }
         match BlockName::of_file(plain) {
             Some((BlockName(number), file)) if self.plant == Plant::ReuseName && number % 2 == 1 => {
                 path.with_file_name(BlockName(number - 1).file_name(file) + ending)
@@ -67,6 +80,19 @@ impl Planted {
     fn wrap(&self, path: &Path, file: Box<dyn DiskFile>, is_named: bool) -> Box<dyn DiskFile> {
         let (path, edits) = (path.to_owned(), Arc::clone(&self.edits));
         Box::new(PlantedFile { plant: self.plant, path, file, edits, is_named, owes_sync: false })
+    }
+
+    fn inputs(&self) -> MutexGuard<'_, BTreeSet<BlockName>> {
+        self.inputs.lock().expect("nobody panics with it")
+    }
+
+    fn remove_inputs(&self, folder: &Path) -> io::Result<()> {
+        for name in std::mem::take(&mut *self.inputs()) {
+            for file in [BlockFile::Data, BlockFile::Side] {
+                self.disk.remove(&folder.join(name.file_name(file)))?;
+            }
+        }
+        self.disk.sync_folder(folder)
     }
 
     fn free_log(&self) -> io::Result<()> {
@@ -84,12 +110,17 @@ impl Disk for Planted {
     }
 
     fn read_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(BlockName::of_file);
+        self.inputs().extend(name.map(|(name, _)| name));
         self.disk.read_into(&self.place(path), offset, length, bytes)
     }
 
     fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {
         if self.plant == Plant::FreeLogEarly && path.to_string_lossy().ends_with(".parquet.tmp") {
             self.free_log()?;
+        }
+        if path.to_string_lossy().ends_with(".parquet.tmp") {
+            self.inputs().clear();
         }
         Ok(self.wrap(path, self.disk.create(&self.place(path), length)?, false))
     }
@@ -99,7 +130,13 @@ impl Disk for Planted {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(&self.place(from), &self.place(to))
+        self.disk.rename(&self.place(from), &self.place(to))?;
+        match to.parent() {
+            Some(folder) if self.plant == Plant::RemoveInputsEarly && to.to_string_lossy().ends_with(".side") => {
+                self.remove_inputs(folder)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -137,6 +174,7 @@ impl DiskFile for PlantedFile {
     fn sync_data(&mut self) -> io::Result<()> {
         match self.plant {
             Plant::SkipSync if is_in(&self.path, "blocks") => return Ok(()),
+            Plant::SkipSettleSync if is_in(&self.path, "settled") => return Ok(()),
             Plant::PublishBeforeSync if self.is_named && is_in(&self.path, "log") => self.owes_sync = true,
             _ => self.file.sync_data()?,
         }

@@ -39,3 +39,18 @@ fn an_edit_that_is_dropped_is_noticed() {
 fn a_name_that_is_used_again_is_noticed() {
     is_caught(Plant::ReuseName, &["L6:", "B1:", "B2:"]);
 }
+
+#[test]
+fn inputs_of_a_merge_that_go_before_it_counts_are_noticed() {
+    is_caught(Plant::RemoveInputsEarly, &["L1:", "L6:", "B2:", "R1:"]);
+}
+
+#[test]
+fn a_settlement_that_is_not_synced_is_noticed() {
+    is_caught(Plant::SkipSettleSync, &["L6:", "T2:", "T3:"]);
+}
+
+#[test]
+fn a_settlement_that_is_written_over_is_noticed() {
+    is_caught(Plant::ReuseSettlement, &["L6:", "T2:", "T3:"]);
+}

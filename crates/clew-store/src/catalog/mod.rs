@@ -40,7 +40,9 @@ mod writer;
 
 pub use codec::CATALOG_VERSION;
 pub use recover::{Recovered, recover};
-pub use state::{BlockEntry, CatalogDamage, Deletion, Edit, EditError, SettleEdit, SettleEntry, SettleState, State};
+pub use state::{
+    BlockEntry, CatalogDamage, Deletion, Edit, EditError, Pin, Reversed, SettleEdit, SettleEntry, SettleState, State,
+};
 pub use writer::{CATALOG_FILE_BYTES, Catalog, CommitError};
 
 /// The folder of the catalog's files, in the data folder.

@@ -51,8 +51,12 @@ pub struct SettleEntry {
     pub bytes: u64,
     /// Number of its first record; records are numbered as they were settled.
     pub first_sequence: u64,
-    /// How many there are.
+    /// How many numbers are its records'.
     pub record_count: u64,
+    /// How many records are left in it.
+    pub kept_count: u64,
+    /// What they take of its length.
+    pub record_bytes: u64,
     /// What was received before is counted, of the traces in it; of several settlements, the latest.
     pub through_unix_nanos: u64,
     /// First and last minute that its figures speak of, in unix minutes.
@@ -62,6 +66,23 @@ pub struct SettleEntry {
     /// Whether any verdict is other than to keep the trace as every trace is, or a trace was settled before.
     pub is_special: bool,
 }
+
+/// A trace that was to be dropped, and is kept since a late span brought an error: older blocks say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reversed {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The rule that keeps it.
+    pub rule: String,
+    /// Spans received before are in blocks that may say otherwise, in unix nanoseconds.
+    pub through_unix_nanos: u64,
+}
+
+/// More are not remembered: the oldest are forgotten first.
+const REVERSED_MAX: usize = 100_000;
 
 /// What was settled.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +98,8 @@ pub struct SettleState {
     pub next_sequence: u64,
     /// What the judge remembers.
     pub judge: Vec<u8>,
+    /// Traces that are kept against what older blocks say, oldest first.
+    pub reversed: Vec<Reversed>,
 }
 
 /// A change of what was settled.
@@ -95,6 +118,33 @@ pub struct SettleEdit {
     /// What the judge remembers from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<Vec<u8>>,
+    /// Traces that are kept from now on against what older blocks say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reversed: Vec<Reversed>,
+}
+
+/// A trace that is kept whatever else is decided, until its pin is taken off or it is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pin {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Which trace.
+    pub trace_id: TraceId,
+    /// When it was pinned, in unix nanoseconds.
+    pub at_unix_nanos: u64,
+    /// Why, as somebody said; at most [`Pin::NOTE_CHARS_MAX`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Pin {
+    /// Characters of a note.
+    pub const NOTE_CHARS_MAX: usize = 200;
+
+    fn key(&self) -> (&Tenant, TraceId) {
+        (&self.tenant, self.trace_id)
+    }
 }
 
 /// Something of the catalog that was synced and cannot be read.
@@ -137,6 +187,9 @@ pub struct State {
     /// What was settled.
     #[serde(default)]
     pub settled: SettleState,
+    /// Traces that are kept whatever else is decided, by tenant and id.
+    #[serde(default)]
+    pub pinned: Vec<Pin>,
 }
 
 /// One atomic change of the state: all of it, or nothing.
@@ -167,6 +220,12 @@ pub struct Edit {
     /// What was settled, or merged of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled: Option<SettleEdit>,
+    /// Pins, in the place of those of the same traces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<Pin>,
+    /// Traces whose pins are taken off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unpinned: Vec<(Tenant, TraceId)>,
 }
 
 /// An edit that the state cannot take: a bug where it is made, damage where it is read.
@@ -251,10 +310,23 @@ impl State {
         if let Some(deletion) = &edit.deletion {
             // A name below it must not be given to a block that holds what came later.
             self.next_block = self.next_block.max(deletion.below.0);
+            self.pinned.retain(|pin| {
+                pin.tenant != deletion.tenant || deletion.trace_id.is_some_and(|deleted| deleted != pin.trace_id)
+            });
         }
         self.deletions.extend(edit.deletion.filter(|new| !self.deletions.contains(new)));
         if let Some(settled) = edit.settled {
             self.settled.apply(settled);
+            self.settled.forget_reversed(&self.blocks);
+        }
+        for (tenant, id) in &edit.unpinned {
+            self.pinned.retain(|pin| pin.key() != (tenant, *id));
+        }
+        for pin in edit.pinned {
+            match self.pinned.binary_search_by(|other| other.key().cmp(&pin.key())) {
+                Ok(at) => self.pinned[at] = pin,
+                Err(at) => self.pinned.insert(at, pin),
+            }
         }
         if edit.acknowledges_lost {
             self.lost.clear();
@@ -326,6 +398,16 @@ impl SettleState {
         self.files.sort_by_key(|entry| (entry.first_sequence, entry.number));
         self.watermark_unix_nanos = edit.watermark_unix_nanos.unwrap_or(0).max(self.watermark_unix_nanos);
         self.judge = edit.judge.unwrap_or_else(|| std::mem::take(&mut self.judge));
+        self.reversed.extend(edit.reversed);
+    }
+
+    /// Forgets reversals that no block is older than.
+    fn forget_reversed(&mut self, blocks: &BTreeMap<BlockName, BlockEntry>) {
+        let parts = blocks.values().flat_map(|entry| &entry.meta.tenants);
+        let oldest = parts.map(|part| part.received_unix_nanos.0).min().unwrap_or(u64::MAX);
+        self.reversed.retain(|reversed| reversed.through_unix_nanos > oldest);
+        let excess = self.reversed.len().saturating_sub(REVERSED_MAX);
+        self.reversed.drain(..excess);
     }
 }
 

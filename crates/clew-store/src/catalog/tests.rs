@@ -31,6 +31,7 @@ fn entry(number: u64) -> BlockEntry {
         created_unix_nanos: 7,
         row_count: 3,
         data_bytes: 1000,
+        dropped_row_count: 0,
         tenants: Vec::new(),
         replaces: Vec::new(),
     };

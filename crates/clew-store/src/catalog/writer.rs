@@ -35,6 +35,8 @@ pub struct Catalog {
     state: State,
     /// The next name that is given out.
     next_block: u64,
+    /// The next number of a settlement's file that is given out.
+    next_settlement: u64,
     /// Number of the newest file.
     number: u64,
     /// The last sequence number that was used.
@@ -87,9 +89,10 @@ impl Catalog {
             sequence += HIDDEN_SEQUENCES;
         }
         state.lost.extend(damage);
-        let next_block = state.next_block;
+        let (next_block, next_settlement) = (state.next_block, state.settled.next_file);
         let (data_dir, failed, file) = (data_dir.to_owned(), None, None);
-        let mut catalog = Self { disk, data_dir, file_bytes, state, next_block, number, sequence, file, failed };
+        let mut catalog =
+            Self { disk, data_dir, file_bytes, state, next_block, next_settlement, number, sequence, file, failed };
         let path = catalog.folder().join(file_name(number));
         let failed = match tail.filter(|_| !is_damaged) {
             Some(tail) => catalog.resume(&path, tail).err(),
@@ -117,6 +120,13 @@ impl Catalog {
         let name = BlockName(self.next_block.max(self.state.next_block));
         self.next_block = name.0 + 1;
         name
+    }
+
+    /// A number for the file of a settlement that is to be made, under the same terms.
+    pub fn next_settlement(&mut self) -> u64 {
+        let number = self.next_settlement.max(self.state.settled.next_file);
+        self.next_settlement = number + 1;
+        number
     }
 
     /// Applies an edit and makes it durable. Blocks the thread for a sync.

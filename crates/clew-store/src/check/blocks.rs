@@ -33,7 +33,7 @@ pub struct BlockReport {
     pub problems: Vec<String>,
 }
 
-/// A file in the folder of blocks that the catalog does not name.
+/// A file that the catalog does not name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StrayFile {

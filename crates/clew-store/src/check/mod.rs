@@ -5,6 +5,7 @@
 //! | `log` | every frame of the log that is not in blocks yet |
 //! | `catalog` | what the catalog says, and what it lost |
 //! | `blocks` | every byte of the blocks that the catalog names, and files that it does not name |
+//! | `settled` | every byte of the files of settlements, and files that the catalog does not name |
 //! | `repair` | the catalog from the blocks, and blocks without what cannot be read |
 //! | `columns` | what each column takes |
 //!
@@ -15,6 +16,7 @@ mod catalog;
 mod columns;
 mod log;
 mod repair;
+mod settled;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,9 +27,11 @@ pub use self::blocks::{BlockReport, StrayFile};
 pub use self::catalog::CatalogReport;
 pub use self::columns::{ColumnTotal, ColumnsReport, columns};
 pub use self::log::SegmentReport;
+pub use self::settled::SettledReport;
 use crate::keep::KeepError;
 use crate::keep::files::BlockFiles;
 use crate::port::Disk;
+use crate::settle::files::SettleFiles;
 use crate::{OpenError, folder};
 
 /// What a check found.
@@ -46,7 +50,11 @@ pub struct CheckReport {
     pub blocks: Vec<BlockReport>,
     /// Files of blocks that the catalog does not name.
     pub stray_files: Vec<StrayFile>,
-    /// What a repair did to the catalog and the blocks, in sentences.
+    /// Each file of settlements that the catalog names, in the same way.
+    pub settled: Vec<SettledReport>,
+    /// Files of settlements that the catalog does not name.
+    pub stray_settled_files: Vec<StrayFile>,
+    /// What a repair did to the catalog, the blocks and the settlements, in sentences.
     pub repairs: Vec<String>,
     /// Spans of blocks that a repair found to be lost.
     pub lost_spans: u64,
@@ -58,6 +66,7 @@ impl CheckReport {
         self.segments.iter().all(|segment| segment.damage.is_empty())
             && self.catalog.is_clean()
             && self.blocks.iter().all(|block| block.problems.is_empty())
+            && self.settled.iter().all(|file| file.problems.is_empty())
     }
 
     /// Whether a repair changed anything.
@@ -84,20 +93,24 @@ pub enum CheckError {
     Repair(#[from] KeepError),
 }
 
-/// Checks a data folder: the log down to its spans, the catalog, and every byte of every block.
+/// Checks a data folder: the log down to its spans, the catalog, and every byte of every block
+/// and of every file of settlements.
 ///
 /// With `repair`, damaged bytes go to the folder `aside`; in the log, gaps take their place; a catalog that lost something is
-/// made again from the blocks; a damaged block is written anew without what cannot be read, or leaves the catalog. The next
+/// made again from the blocks; a damaged block or file of settlements is written
+/// anew without what cannot be read, or leaves the catalog. The next
 /// start finds no damage; the report still names it. Refuses when a server holds the folder's lock.
 pub fn check(data_dir: &Path, disk: &Arc<dyn Disk>, repair: bool) -> Result<CheckReport, CheckError> {
     let _lock = lock(data_dir, &**disk)?;
     let files = BlockFiles::new(Arc::clone(disk), data_dir);
+    let settled = SettleFiles::new(Arc::clone(disk), data_dir, 0);
     let mut report = CheckReport::default();
     let recovered = catalog::check(data_dir, &**disk, &files, &mut report)?;
     let sealed_through = if repair {
-        repair::repair(data_dir, disk, &files, recovered, &mut report)?
+        repair::repair(data_dir, disk, &files, &settled, recovered, &mut report)?
     } else {
         blocks::check(&files, &recovered.state, &mut report)?;
+        settled::check(&settled, &recovered.state.settled, &mut report)?;
         recovered.state.sealed_through
     };
     log::check(data_dir, &**disk, sealed_through, repair, &mut report)?;

@@ -1,7 +1,9 @@
-//! The repair of the catalog and of blocks.
+//! The repair of the catalog, of blocks and of what was settled.
 //!
 //! Each step is one edit of the catalog and leaves a folder that a server can open, so that a repair that is interrupted
 //! can be begun again.
+
+mod settled;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -21,19 +23,24 @@ use crate::keep::rewrite::Anew;
 use crate::keep::{KeepError, is_deleted};
 use crate::log::recover::{LOG_FOLDER, move_aside, segment_files};
 use crate::port::{Disk, Entry};
+use crate::settle::files::SettleFiles;
 
-/// Repairs the catalog and the blocks, and reports what was found; answers up to where the log is sealed then.
+/// Repairs the catalog, the blocks and the settlements, and reports what was found; answers up to where the log is sealed then.
 pub(super) fn repair(
     data_dir: &Path,
     disk: &Arc<dyn Disk>,
     files: &BlockFiles,
+    settled: &SettleFiles,
     recovered: Recovered,
     report: &mut CheckReport,
 ) -> Result<u64, CheckError> {
     let catalog = Catalog::open(data_dir, Arc::clone(disk), CATALOG_FILE_BYTES, recovered)?;
     let mut repair = Repair { data_dir, disk: &**disk, files, catalog, report };
-    repair.strays()?;
+    // What the log lost before it was sealed is told in the catalog, which is whole for all that.
+    let is_whole = repair.catalog.state().lost.iter().all(|lost| lost.file.starts_with(LOG_FOLDER));
+    repair.strays(is_whole)?;
     repair.blocks()?;
+    repair.settled(settled, is_whole)?;
     Ok(repair.catalog.state().sealed_through)
 }
 
@@ -47,14 +54,12 @@ struct Repair<'r> {
 
 impl Repair<'_> {
     /// Takes blocks in that a damaged catalog forgot, and clears away what belongs to no block.
-    fn strays(&mut self) -> Result<(), CheckError> {
+    fn strays(&mut self, is_whole: bool) -> Result<(), CheckError> {
         let listed = listed(self.files)?;
         let is_stray = |state: &State, file: &&Entry| !is_named(state, &file.name);
         let before = self.catalog.state();
         let stray = listed.iter().filter(|file| is_stray(before, file));
         self.report.stray_files = stray.map(|file| StrayFile { name: file.name.clone(), bytes: file.length }).collect();
-        // What the log lost before it was sealed is told in the catalog, which is whole for all that.
-        let is_whole = before.lost.iter().all(|lost| lost.file.starts_with(LOG_FOLDER));
         if !is_whole {
             self.rebuild(&listed)?;
         } else if !before.lost.is_empty() {
@@ -72,7 +77,7 @@ impl Repair<'_> {
             // Without a whole catalog nobody knows that such a file was never needed.
             let keeps = !is_whole && BlockName::of_file(&file.name).is_some_and(|(name, _)| !adopted(name));
             if keeps {
-                self.set_aside(&file.name)?;
+                self.set_aside(self.files.folder(), &file.name)?;
             } else {
                 self.files.remove_file(&file.name).map_err(KeepError::from)?;
             }
@@ -101,7 +106,8 @@ impl Repair<'_> {
         }
         let rebuilt = State::rebuild(entries, log_first);
         let sealed_through = rebuilt.sealed_through.max(old.sealed_through);
-        let state = State { sealed_through, deletions: old.deletions.clone(), settled: old.settled.clone(), ..rebuilt };
+        let state = State { sealed_through, deletions: old.deletions.clone(), ..rebuilt };
+        let state = State { settled: old.settled.clone(), pinned: old.pinned.clone(), ..state };
         for (name, entry) in old.blocks.iter().filter(|(name, _)| !state.blocks.contains_key(*name)) {
             self.report.repairs.push(format!(
                 "block {name} of {} spans, which the catalog named, has no file any more or was replaced: it left the \
@@ -112,7 +118,7 @@ impl Repair<'_> {
         let count = |known| state.blocks.keys().filter(|name| old.blocks.contains_key(*name) == known).count();
         self.report.repairs.push(format!(
             "the catalog was made again from {} blocks, {} of which it had forgotten; should a lost edit have deleted \
-             spans, delete them again",
+             spans, delete them again, and should one have pinned traces, pin them again",
             state.blocks.len(),
             count(false)
         ));
@@ -199,7 +205,7 @@ impl Repair<'_> {
         let covering = || deletions.iter().filter(|deletion| deletion.covers_block(meta.name));
         let keep = |tenant: &Tenant, id| !is_deleted(covering(), tenant, id);
         let requests = block.requests().unwrap_or_default();
-        let anew = Anew { block: &block, keep: &keep, leaves_out_lost: true };
+        let anew = Anew { block: &block, keep: &keep };
         let written = if rows == 0 { Ok(None) } else { anew.write(self.files, options, &requests) };
         let new = written.inspect_err(|_| {
             // Should that fail too, the next start sweeps it.
@@ -220,15 +226,15 @@ impl Repair<'_> {
             let present = listed(self.files)?;
             for file in [BlockFile::Data, BlockFile::Side].map(|file| meta.name.file_name(file)) {
                 if present.iter().any(|entry| entry.name == file) {
-                    self.set_aside(&file)?;
+                    self.set_aside(self.files.folder(), &file)?;
                 }
             }
         }
         Ok(self.files.sync().map_err(KeepError::from)?)
     }
 
-    fn set_aside(&self, file: &str) -> Result<(), OpenError> {
-        let path = self.files.folder().join(file);
+    fn set_aside(&self, folder: &Path, file: &str) -> Result<(), OpenError> {
+        let path = folder.join(file);
         move_aside(self.data_dir, self.disk, &path, file).map_err(OpenError::at(&path))
     }
 }

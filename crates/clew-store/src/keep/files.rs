@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use clew_block::sidecar::SideBytes;
 use clew_block::{BlockFile, BlockName, Ranges};
 
 use crate::port::{Disk, DiskFile, Entry};
@@ -47,9 +48,9 @@ impl BlockFiles {
 
     /// Makes both files of a block durable and gives them their names. What the disk kept of a block that is not made to the
     /// end has no name, and the next start sweeps it.
-    pub(crate) fn finish(&self, name: BlockName, data: Sink, side: &[u8]) -> io::Result<()> {
+    pub(crate) fn finish(&self, name: BlockName, data: Sink, side: &SideBytes) -> io::Result<()> {
         let mut sink = self.begin(name, BlockFile::Side)?;
-        sink.write_all(side)?;
+        side.write_to(&mut sink)?;
         for (sink, file) in [(data, BlockFile::Data), (sink, BlockFile::Side)] {
             sink.sync()?;
             self.disk.rename(&self.unnamed(name, file), &self.path(name, file))?;

@@ -17,11 +17,17 @@
 //! | `files` | the files of blocks |
 //! | `seal` | from a generation to a block |
 //! | `settle` | the edits of settlements |
+//! | `figures` | the files of settlements as they grow old |
+//! | `pin` | traces that are kept whatever else is decided |
 //! | `rewrite` | a block without some of its spans |
+//! | `merge` | several blocks into one |
 //! | `start` | the blocks as they are found at the start |
 //! | `thread` | the thread that a store runs it on |
 
+pub(crate) mod figures;
 pub(crate) mod files;
+pub mod merge;
+pub mod pin;
 pub mod policy;
 pub mod retention;
 pub(crate) mod rewrite;
@@ -30,7 +36,7 @@ mod settle;
 pub(crate) mod start;
 pub(crate) mod thread;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -38,15 +44,19 @@ use clew_block::{Block, BlockName, Cache, WriteError, WriteOptions};
 use clew_model::{Tenant, TraceId};
 
 use self::files::BlockFiles;
+pub use self::merge::{Decided, MergeDone, MergeJob, MergePolicy, Undecided};
+pub use self::pin::Pins;
+use self::pin::{PinnedParts, Spared};
 pub use self::policy::{Growth, SealPolicy};
-use self::retention::Held;
+use self::retention::{Held, Over};
 pub use self::retention::{Retention, SizeLimit, TenantRetention};
 pub use self::start::{Found, open};
-use crate::catalog::{BlockEntry, Catalog, CommitError, Deletion, Edit};
+use crate::catalog::{BlockEntry, Catalog, CommitError, Deletion, Edit, SettleEntry};
 use crate::figures::Histogram;
 use crate::log::recover::{LOG_FOLDER, segment_files};
 use crate::settle::Book;
 use crate::settle::files::SettleFiles;
+use crate::settle::thread::lock;
 use crate::view::{ViewCell, position};
 use crate::{Ports, StoreConfig};
 
@@ -66,6 +76,12 @@ pub enum KeepError {
     /// A block cannot be read.
     #[error("a block cannot be read: {0}")]
     Block(String),
+    /// The file of a settlement cannot be read.
+    #[error("figures cannot be read: {0}")]
+    Figures(String),
+    /// As many traces are pinned as allowed.
+    #[error("{0} traces are pinned, as many as retention.pins allows; take a pin off")]
+    PinsFull(usize),
     /// The log takes nothing, so nothing can be cut off from what follows.
     #[error("the log takes no more until a restart")]
     LogFailed,
@@ -117,12 +133,24 @@ pub struct KeepCounters {
     /// Of the last block that was sealed, the keys of spans' attributes with most distinct values, and how many of these 32 Ki
     /// spans had at most.
     pub various_keys: Mutex<Vec<(String, u64)>>,
+    /// Spans of traces that were not to be kept, left out of blocks, by the rule that decided so.
+    dropped_by_rule: Mutex<BTreeMap<String, u64>>,
 }
 
 impl KeepCounters {
     /// The sums now.
     pub fn totals(&self) -> KeepTotals {
         *self.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Spans of traces that were not to be kept, left out of blocks, by the rule that decided so.
+    pub fn dropped_by_rule(&self) -> BTreeMap<String, u64> {
+        self.dropped_by_rule.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn add_dropped(&self, spans: BTreeMap<String, u64>) {
+        let mut all = self.dropped_by_rule.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        spans.into_iter().for_each(|(rule, count)| *all.entry(rule).or_default() += count);
     }
 }
 
@@ -137,6 +165,18 @@ pub struct KeepTotals {
     pub expired_blocks: u64,
     /// Blocks written anew without some of their spans.
     pub rewritten_blocks: u64,
+    /// Merges that were committed.
+    pub merges: u64,
+    /// Blocks that others took the place of by these.
+    pub merged_blocks: u64,
+    /// Rows of those blocks.
+    pub merged_rows: u64,
+    /// Merges and rewrites that were thrown away, since something had come in between.
+    pub unused_merges: u64,
+    /// Spans of traces that were not to be kept, left out of blocks.
+    pub dropped_spans: u64,
+    /// Bytes of blocks and sidecars written by merges; they are among `block_written_bytes`.
+    pub merge_written_bytes: u64,
     /// Writes of blocks, sidecars or the catalog that failed.
     pub write_errors: u64,
     /// Segments of the log that were freed.
@@ -156,9 +196,18 @@ pub struct Keeper {
     graveyard: Vec<Arc<Block>>,
     /// Names of removed blocks whose files are still to be removed.
     corpses: Vec<BlockName>,
+    /// What retention need not look at again.
+    pinned_parts: PinnedParts,
     settle_files: SettleFiles,
+    /// Files of settlements that do not count any more and that somebody may still read.
+    settled_graveyard: Vec<Arc<SettleEntry>>,
     /// What is not counted yet.
     book: Arc<Mutex<Book>>,
+    /// Blocks that a merge failed at, which are not tried again.
+    unmergeable: BTreeSet<BlockName>,
+    /// Blocks that are to be written anew: some of their spans are over, or were deleted.
+    stale: BTreeSet<BlockName>,
+    decided: Arc<dyn Decided>,
 }
 
 impl Keeper {
@@ -195,66 +244,92 @@ impl Keeper {
     /// Deletes a trace, or all that a tenant has, from everything up to a position of the log at which it was cut. It is gone
     /// from answers when this returns, and from the disk with the next rewrite.
     pub fn delete(&mut self, tenant: Tenant, trace_id: Option<TraceId>, through: u64) -> Result<(), KeepError> {
-        let at_unix_nanos = self.ports.clock.unix_nanos();
+        // A clock that was set back is no reason to show what was settled before.
+        let at_unix_nanos = self.ports.clock.unix_nanos().max(lock(&self.book).seen_before());
         let below = self.catalog.next_block();
         let deletion = Deletion { tenant, trace_id, through, below, at_unix_nanos };
         self.commit(Edit { deletion: Some(deletion), ..Edit::default() })?;
         self.show(Vec::new(), &[]);
+        // The pins of what is deleted are gone with it.
+        self.show_pins();
         Ok(())
+    }
+
+    /// Who says what was decided about traces, from now on.
+    pub fn set_decided(&mut self, decided: Arc<dyn Decided>) {
+        self.decided = decided;
     }
 
     /// Removes what is over by age or size; answers how many blocks were touched.
     pub fn expire(&mut self) -> Result<usize, KeepError> {
         let mut touched = 0;
         loop {
-            let (count, rewritten) = self.expire_once()?;
+            let (count, has_more) = self.expire_once()?;
             touched += count;
-            // What kept a block may have been deleted, and the one written in its place is over. Each time there are fewer spans.
-            if rewritten == 0 {
+            // What kept a block may have been deleted, and the one written in its place is over. Each time there are fewer spans,
+            // or more is known of what is pinned.
+            if !has_more {
                 return Ok(touched);
             }
         }
     }
 
-    /// Removes what is over by what is known of the blocks now; answers how many were touched, and how many written anew.
-    fn expire_once(&mut self) -> Result<(usize, usize), KeepError> {
-        let now = self.ports.clock.unix_nanos();
-        let view = self.view.view();
-        let available = self.ports.disk.space(&self.config.data_dir)?.available_bytes;
-        let entries = &self.catalog.state().blocks;
-        let held: Vec<Held<'_>> =
-            entries.values().map(|entry| Held { meta: &entry.meta, bytes: entry.bytes() }).collect();
-        let over = self.config.retention.over(&held, available, now);
-        let whole = |name: &BlockName, tenants: &BTreeSet<Tenant>| {
-            entries.get(name).is_some_and(|entry| entry.meta.tenants.len() == tenants.len())
-        };
-        let (gone, parts): (Vec<_>, Vec<_>) = over.into_iter().partition(|(name, tenants)| whole(name, tenants));
-        let touched = gone.len() + parts.len();
-        let gone: Vec<BlockName> = gone.into_iter().map(|(name, _)| name).collect();
+    /// Removes blocks all of whose spans are over, and finds those that are to be written anew, since some of their spans are
+    /// over or deleted; forgets deletions that nothing is left of. Short, so that seals need not wait.
+    pub fn look_over(&mut self) -> Result<(), KeepError> {
+        let (_, parts, _) = self.expire_whole()?;
+        let deleted = self.purge_due()?;
+        self.tend_figures()?;
+        self.stale = parts.into_keys().chain(deleted).collect();
+        Ok(())
+    }
+
+    /// Removes blocks all of whose spans are over; answers how many, which tenants' spans are over in others, and whether it was
+    /// found out that some of them are pinned.
+    fn expire_whole(&mut self) -> Result<(usize, Over, bool), KeepError> {
+        let over = self.over()?;
+        let Spared { gone, parts, has_learned } = self.spare(over);
         if !gone.is_empty() {
             self.commit(Edit { removed: gone.clone(), ..Edit::default() })?;
             self.show(Vec::new(), &gone);
             self.count(|totals| totals.expired_blocks += gone.len() as u64);
         }
-        let mut rewritten = 0;
+        Ok((gone.len(), parts, has_learned))
+    }
+
+    /// What is over now, but for what is pinned as a whole.
+    fn over(&self) -> Result<Over, KeepError> {
+        let now = self.ports.clock.unix_nanos();
+        let available = self.ports.disk.space(&self.config.data_dir)?.available_bytes;
+        let entries = self.catalog.state().blocks.values();
+        let held: Vec<Held<'_>> = entries.map(|entry| Held { meta: &entry.meta, bytes: entry.bytes() }).collect();
+        Ok(self.config.retention.over(&held, &self.pinned_parts, available, now))
+    }
+
+    /// Removes what is over by what is known of the blocks now; answers how many were touched, and whether more may be over.
+    fn expire_once(&mut self) -> Result<(usize, bool), KeepError> {
+        let view = self.view.view();
+        let (gone, parts, mut has_more) = self.expire_whole()?;
+        let touched = gone + parts.len();
         for (name, tenants) in parts {
             let Ok(at) = position(&view.blocks, name) else { continue };
-            match self.rewrite(&view.blocks[at], &|tenant, _| !tenants.contains(tenant)) {
+            match self.rewrite(&view.blocks[at], tenants) {
                 // Its spans stay until all of it is over: to leave out what can be read would lose the rest.
                 Err(KeepError::Block(error)) => {
                     tracing::warn!(block = %name, error, "a block with spans that are over cannot be written anew");
                 }
                 result => {
                     result?;
-                    rewritten += 1;
+                    has_more = true;
                 }
             }
         }
-        Ok((touched, rewritten))
+        Ok((touched, has_more))
     }
 
-    /// Removes the files of removed blocks that nobody reads any more.
+    /// Removes the files of removed blocks, and of settlements, that nobody reads any more.
     pub fn bury(&mut self) {
+        self.bury_settled();
         let (dead, read): (Vec<_>, Vec<_>) = self.graveyard.drain(..).partition(|block| Arc::strong_count(block) == 1);
         self.graveyard = read;
         self.corpses.extend(dead.iter().map(|block| block.meta().name));

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clew_block::{BlockMeta, BlockName};
 use clew_model::Tenant;
 
+use super::pin::PinnedParts;
+
 /// How long and how much is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
@@ -75,39 +77,57 @@ impl Held<'_> {
     }
 
     /// When its youngest span was received: what is oldest goes first.
-    fn received_unix_nanos(&self) -> u64 {
+    pub(crate) fn received_unix_nanos(&self) -> u64 {
         self.meta.tenants.iter().map(|part| part.received_unix_nanos.1).max().unwrap_or(0)
     }
 }
 
 impl Retention {
-    /// What is over now; `available_bytes` are free on the file system.
-    pub(crate) fn over(&self, blocks: &[Held<'_>], available_bytes: u64, now_unix_nanos: u64) -> Over {
+    /// How long a tenant's spans are kept.
+    pub fn age_of(&self, tenant: &Tenant) -> Duration {
+        self.tenants.get(tenant).and_then(|own| own.age).unwrap_or(self.age)
+    }
+
+    /// What is over now, but for parts that are pinned as a whole; `available_bytes` are free on the file system.
+    pub(crate) fn over(
+        &self,
+        blocks: &[Held<'_>],
+        pinned: &PinnedParts,
+        available_bytes: u64,
+        now_unix_nanos: u64,
+    ) -> Over {
+        let is_pinned =
+            |held: &Held<'_>, tenant: &Tenant| pinned.get(&held.meta.name).is_some_and(|own| own.contains(tenant));
         let mut over = Over::new();
         let mut by_age: Vec<&Held<'_>> = blocks.iter().collect();
         by_age.sort_by_key(|held| (held.received_unix_nanos(), held.meta.name));
         for held in &by_age {
             for part in &held.meta.tenants {
-                let age = self.tenants.get(&part.tenant).and_then(|own| own.age).unwrap_or(self.age);
-                let oldest_kept = now_unix_nanos.saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX));
-                if part.received_unix_nanos.1 < oldest_kept {
+                let age = u64::try_from(self.age_of(&part.tenant).as_nanos()).unwrap_or(u64::MAX);
+                let oldest_kept = now_unix_nanos.saturating_sub(age);
+                if part.received_unix_nanos.1 < oldest_kept && !is_pinned(held, &part.tenant) {
                     over.entry(held.meta.name).or_default().insert(part.tenant.clone());
                 }
             }
         }
         for (tenant, own) in &self.tenants {
             if let Some(most) = own.bytes {
-                shrink(&by_age, &mut over, most, |held| held.bytes_of(tenant), |_| vec![tenant.clone()]);
+                let own = |held: &Held<'_>| if is_pinned(held, tenant) { Vec::new() } else { vec![tenant.clone()] };
+                shrink(&by_age, &mut over, most, |held| held.bytes_of(tenant), own);
             }
         }
         let used = blocks.iter().map(|held| held.bytes).sum();
-        let everybody = |held: &Held<'_>| held.meta.tenants.iter().map(|part| part.tenant.clone()).collect();
+        let everybody = |held: &Held<'_>| {
+            let tenants = held.meta.tenants.iter().map(|part| part.tenant.clone());
+            tenants.filter(|tenant| !is_pinned(held, tenant)).collect()
+        };
         shrink(&by_age, &mut over, self.size.bytes(used, available_bytes), |held| held.bytes, everybody);
         over
     }
 }
 
-/// Marks the oldest blocks' tenants as over until what is left has at most `most` bytes.
+/// Marks the oldest blocks' tenants as over until what is left has at most `most` bytes. Where there are none to be marked,
+/// everything is pinned: its bytes count, and stay.
 fn shrink(
     by_age: &[&Held<'_>],
     over: &mut Over,
@@ -123,9 +143,10 @@ fn shrink(
         if left <= most {
             return;
         }
-        if !is_over(over, held) && bytes(held) > 0 {
+        let marked = tenants(held);
+        if !marked.is_empty() && !is_over(over, held) && bytes(held) > 0 {
             left -= bytes(held);
-            over.entry(held.meta.name).or_default().extend(tenants(held));
+            over.entry(held.meta.name).or_default().extend(marked);
         }
     }
 }

@@ -1,72 +1,66 @@
 //! A block without some of its spans: what is over for one tenant and not for another, and what was deleted.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
 use clew_block::sidecar::Requests;
-use clew_block::{Block, BlockFile, Finished, Plan, SpanCodes, WriteOptions, Writer};
+use clew_block::{Block, BlockFile, BlockName, Finished, Plan, SpanCodes, WriteOptions, Writer};
 use clew_model::{Span, Tenant};
 
 use super::files::BlockFiles;
-use super::{KeepError, Keeper, is_deleted};
+use super::{KeepError, Keeper};
 use crate::catalog::{BlockEntry, Deletion, Edit};
 use crate::live::order::Keep;
 
 impl Keeper {
-    /// Puts a block with the traces that `keep` names, and that are not deleted, in the place of one.
-    pub(super) fn rewrite(&mut self, block: &Arc<Block>, keep: Keep<'_>) -> Result<(), KeepError> {
-        let old = block.meta();
-        let name = self.catalog.next_block();
-        let deletions: Vec<Deletion> = self.catalog.state().deletions.clone();
-        let covering: Vec<&Deletion> = deletions.iter().filter(|deletion| deletion.covers_block(old.name)).collect();
-        let keep = |tenant: &Tenant, id| keep(tenant, id) && !is_deleted(covering.iter().copied(), tenant, id);
-        let (level, log, replaces) = (old.level, old.log.clone(), vec![old.name]);
-        let options = WriteOptions { level, log, replaces, ..self.options(name) };
-        let write = || -> Result<Option<BlockEntry>, KeepError> {
-            let requests = block.requests().map_err(|error| KeepError::Block(error.to_string()))?;
-            Anew { block, keep: &keep, leaves_out_lost: false }.write(&self.files, options, &requests)
-        };
-        let entry = write().inspect_err(|_| self.give_up(name))?;
-        let edit = Edit { added: entry.iter().cloned().collect(), removed: vec![old.name], ..Edit::default() };
-        self.commit(edit).inspect_err(|error| self.give_up_after(error, name))?;
-        self.show(entry.iter().map(|entry| self.block(entry)).collect(), &[old.name]);
-        self.count(|totals| {
-            totals.rewritten_blocks += 1;
-            totals.block_written_bytes += entry.as_ref().map_or(0, BlockEntry::bytes);
-        });
-        Ok(())
+    /// Puts a block without the spans of these tenants, and without what was deleted, in the place of one.
+    pub(super) fn rewrite(&mut self, block: &Arc<Block>, leaves_out: BTreeSet<Tenant>) -> Result<(), KeepError> {
+        let job = self.plan_rewrite(Arc::clone(block), leaves_out);
+        self.commit_merge(job.run(&|| false)).map(drop)
     }
 
     /// Writes blocks anew that hold deleted spans, once the deletion is old enough for others to have joined it, and forgets
     /// deletions that nothing is left of. Answers how many blocks were written.
     pub fn purge(&mut self) -> Result<usize, KeepError> {
+        let view = self.view.view();
+        let holding = self.purge_due()?;
+        for block in view.blocks.iter().filter(|block| holding.contains(&block.meta().name)) {
+            self.rewrite(block, BTreeSet::new())?;
+        }
+        if !holding.is_empty() {
+            self.purge_due()?;
+        }
+        Ok(holding.len())
+    }
+
+    /// Forgets deletions that nothing is left of, among those that are old enough for others to have joined them; answers
+    /// which blocks hold what others of them deleted.
+    pub(super) fn purge_due(&mut self) -> Result<BTreeSet<BlockName>, KeepError> {
         let now = self.ports.clock.unix_nanos();
         let pause = self.config.purge_after.as_nanos() as u64;
         let is_due = |deletion: &&Deletion| deletion.at_unix_nanos.saturating_add(pause) <= now;
         let due: Vec<Deletion> = self.catalog.state().deletions.iter().filter(is_due).cloned().collect();
-        if due.is_empty() {
-            return Ok(0);
-        }
         let view = self.view.view();
-        let mut count = 0;
-        for block in &view.blocks {
-            let mut holds = false;
-            for deletion in due.iter().filter(|deletion| deletion.covers_block(block.meta().name)) {
-                holds |= holds_deleted(block, deletion)?;
+        let (mut holding, mut over) = (BTreeSet::new(), Vec::new());
+        for deletion in due.iter().cloned() {
+            // A live part that it speaks of becomes a block without it.
+            let mut is_over = view.generations.iter().all(|generation| generation.from >= deletion.through);
+            for block in view.blocks.iter().filter(|block| deletion.covers_block(block.meta().name)) {
+                if holds_deleted(block, &deletion)? {
+                    holding.insert(block.meta().name);
+                    is_over = false;
+                }
             }
-            if holds {
-                self.rewrite(block, &|_, _| true)?;
-                count += 1;
-            }
+            over.extend(is_over.then_some(deletion));
         }
-        let is_over =
-            |deletion: &&Deletion| view.generations.iter().all(|generation| generation.from >= deletion.through);
-        let over: Vec<Deletion> = due.iter().filter(is_over).cloned().collect();
+        let left = self.purge_figures(&due)?;
+        over.retain(|deletion| !left.contains(deletion));
         if !over.is_empty() {
             self.commit(Edit { forgotten_deletions: over, ..Edit::default() })?;
             self.show(Vec::new(), &[]);
         }
-        Ok(count)
+        Ok(holding)
     }
 }
 
@@ -81,14 +75,11 @@ fn holds_deleted(block: &Block, deletion: &Deletion) -> Result<bool, KeepError> 
 /// What is done with the spans of a trace.
 type Each<'e> = &'e mut dyn FnMut(&Tenant, &[Span]) -> Result<(), KeepError>;
 
-/// A block that is to be written anew.
+/// A block that a repair writes anew.
 pub(crate) struct Anew<'b> {
     pub(crate) block: &'b Block,
     /// The traces that it keeps.
     pub(crate) keep: Keep<'b>,
-    /// Whether it is written without what cannot be read, as only a repair does: that would lose for ever what may be
-    /// readable tomorrow.
-    pub(crate) leaves_out_lost: bool,
 }
 
 impl Anew<'_> {
@@ -107,7 +98,7 @@ impl Anew<'_> {
         let writer = Writer::new(plan, files.begin(name, BlockFile::Data)?, options)?;
         let Finished { meta, side, sink, .. } = self.copy(&codes, writer)?.finish(requests)?;
         files.finish(name, sink, &side)?;
-        Ok(Some(BlockEntry { meta, side_bytes: side.len() as u64 }))
+        Ok(Some(BlockEntry { meta, side_bytes: side.count() }))
     }
 
     /// What it will hold: its plan, and the codes of its spans in their order.
@@ -130,6 +121,8 @@ impl Anew<'_> {
             }
             let (own, rest) = codes.split_at_checked(spans.len()).ok_or_else(|| changed(self.block))?;
             codes = rest;
+            let verdict = spans.first().and_then(|span| self.block.verdict(tenant, span.trace_id));
+            writer.verdict(verdict.as_ref());
             Ok(writer.spans(spans, own)?)
         })?;
         if codes.is_empty() { Ok(writer) } else { Err(changed(self.block)) }
@@ -137,15 +130,15 @@ impl Anew<'_> {
 
     /// Calls `each` with the traces that are kept.
     fn each_trace(&self, each: Each<'_>) -> Result<(), KeepError> {
-        let lost =
+        // What cannot be read is left out, as only a repair may: it would lose for ever what may be readable tomorrow.
+        let _lost =
             self.block.for_each_trace(
                 None,
                 |tenant, id, spans| {
                     if (self.keep)(tenant, id) { each(tenant, &spans) } else { Ok(()) }
                 },
             )?;
-        let first = lost.first().filter(|_| !self.leaves_out_lost);
-        first.map_or(Ok(()), |first| Err(KeepError::Block(first.to_string())))
+        Ok(())
     }
 }
 

@@ -83,7 +83,7 @@ impl Keeper {
         let Finished { meta, side, sink, various_keys } = writer.finish(&generation.requests())?;
         *self.counters.various_keys.lock().unwrap_or_else(PoisonError::into_inner) = various_keys;
         self.files.finish(name, sink, &side)?;
-        Ok(Some((meta, side.len() as u64)))
+        Ok(Some((meta, side.count())))
     }
 
     /// Removes what there is of a block whose edit was refused. An edit whose sync failed may count after a restart: then
@@ -94,10 +94,15 @@ impl Keeper {
         }
     }
 
-    /// Removes what there is of a block that did not come about.
+    /// Removes what there is of a block whose write failed.
     pub(super) fn give_up(&self, name: BlockName) {
         self.count(|totals| totals.write_errors += 1);
-        // Should that fail too, the next start sweeps it.
+        self.discard(name);
+    }
+
+    /// Removes what there is of a block that did not come about.
+    pub(super) fn discard(&self, name: BlockName) {
+        // Should that fail, the next start sweeps it.
         let _ = self.files.remove(name);
     }
 }

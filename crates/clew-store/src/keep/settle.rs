@@ -1,41 +1,42 @@
 //! The edits of settlements.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use clew_model::Tenant;
+use clew_model::{Tenant, TraceId, Verdict};
 
-use super::{KeepError, Keeper};
-use crate::catalog::{Deletion, Edit, SettleEdit, SettleEntry};
+use super::{Decided, KeepError, Keeper};
+use crate::catalog::{Reversed, SettleEdit, SettleEntry};
 use crate::settle::files::{file_name, file_number};
-use crate::settle::record::{Records, Rollups, SettledRecords};
+use crate::settle::record::{Facts, Record, Records, Rollups, SettledRecords};
 use crate::settle::settled::Special;
 use crate::settle::thread::lock;
 use crate::settle::{Book, Settlement, start};
+use crate::view::ViewCell;
 
 impl Keeper {
     /// Commits what was settled: one file and one edit, after which it is what readers see. Nothing counts when it fails, and
     /// it may be tried again.
     pub fn settle(&mut self, settlement: &Settlement, book: &mut Book) -> Result<(), KeepError> {
         let through = settlement.through_unix_nanos;
-        let made = self.make(settlement)?;
         let watermark = book.watermark_after(&settlement.done, through);
-        let number = made.as_ref().map(|(entry, _)| entry.number);
+        let made = self.make(settlement, watermark)?;
         if let Some((entry, special)) = made {
+            let number = entry.number;
             let settled = SettleEdit {
                 added: vec![entry],
                 watermark_unix_nanos: Some(watermark),
                 judge: Some(settlement.judge_state.clone()),
+                reversed: settlement
+                    .reversed
+                    .iter()
+                    .map(|(tenant, trace_id, rule)| reversed(tenant, *trace_id, rule, through))
+                    .collect(),
                 ..SettleEdit::default()
             };
-            let edit = Edit { settled: Some(settled), ..Edit::default() };
-            self.commit(edit).inspect_err(|error| {
-                // An edit whose sync failed may count after a restart, and then names the file.
-                if let Some(number) = number.filter(|_| !matches!(error, KeepError::Poisoned(_))) {
-                    let _ = self.settle_files.remove(number);
-                }
-            })?;
-            self.view.change(|view| view.settled.special.extend(special.map(Arc::new)));
+            self.commit_settled(settled, Some(number))?;
+            self.view.change(|view| view.settled.special.extend(special));
         }
         for (tenant, ids) in &settlement.done {
             book.counted(tenant, ids, through);
@@ -45,14 +46,14 @@ impl Keeper {
     }
 
     /// Shows readers what is counted now.
-    pub fn show_settled(&self, book: &Book, watermark_unix_nanos: u64) {
-        let entries = self.catalog.state().settled.files.clone().into();
-        let next_sequence = self.catalog.state().settled.next_sequence;
+    pub fn show_settled(&mut self, book: &Book, watermark_unix_nanos: u64) {
+        let of = |known: &Reversed| ((known.tenant.clone(), known.trace_id), known.rule.clone());
+        let reversed: BTreeMap<_, _> = self.catalog.state().settled.reversed.iter().map(of).collect();
         let uncounted = Arc::new(book.snapshot());
         let through_unix_nanos = book.seen_before();
-        self.view.change(|view| {
-            view.settled.entries = entries;
-            view.settled.next_sequence = next_sequence;
+        self.show_files_and(|view| {
+            view.settled.reversals += u64::from(*view.settled.reversed != reversed);
+            view.settled.reversed = Arc::new(reversed);
             view.settled.uncounted = uncounted;
             view.settled.through_unix_nanos = through_unix_nanos;
             view.settled.watermark_unix_nanos = watermark_unix_nanos.max(view.settled.watermark_unix_nanos);
@@ -63,95 +64,108 @@ impl Keeper {
 
     /// Finds out what is not counted of what there is at the start, and shows it. Answers the latest time at which anything
     /// was received or counted.
-    pub(crate) fn find_uncounted(&self) -> (u64, Vec<String>) {
+    pub(crate) fn find_uncounted(&mut self) -> (u64, Vec<String>) {
         let state = &self.catalog.state().settled;
         let found = start::find(&self.view.view(), state, &self.settle_files, self.ports.clock.unix_nanos());
         self.view.change(|view| {
             view.settled.special = found.special;
             view.settled.files = Some(self.settle_files.clone());
         });
-        let mut book = lock(&self.book);
+        let (book, watermark) = (Arc::clone(&self.book), state.watermark_unix_nanos);
+        let mut book = lock(&book);
         *book = found.book;
-        self.show_settled(&book, state.watermark_unix_nanos);
+        self.show_settled(&book, watermark);
         (found.last_unix_nanos, found.lost)
     }
 
-    /// Removes the files of settlements that the catalog does not name, and tells which are missing.
-    pub(super) fn sweep_settled(&self, lost: &mut Vec<String>) -> io::Result<()> {
+    /// Removes the files of settlements that the catalog does not name, unless some are missing that it does.
+    pub(super) fn sweep_settled(&self) -> io::Result<()> {
         let listed = self.settle_files.list()?;
         let entries = &self.catalog.state().settled.files;
+        let mut is_whole = self.catalog.state().lost.is_empty();
         for entry in entries {
             let name = file_name(entry.number);
-            match listed.iter().find(|file| file.name == name) {
-                Some(file) if file.length == entry.bytes => {}
-                Some(file) => lost.push(format!("settled/{name} has {} bytes, not {}", file.length, entry.bytes)),
+            let what = match listed.iter().find(|file| file.name == name) {
+                Some(file) if file.length == entry.bytes => continue,
+                Some(file) => format!("settled/{name} has {} bytes, not {}", file.length, entry.bytes),
                 None => {
-                    lost.push(format!("settled/{name} is missing; it holds figures of {} traces", entry.record_count))
+                    format!("settled/{name} is missing; it held figures of {} traces", entry.record_count)
                 }
-            }
-        }
-        if !lost.is_empty() {
-            return Ok(());
+            };
+            is_whole = false;
+            self.settle_files.note_damage(entry.number, what);
         }
         let is_named =
             |name: &str| file_number(name).is_some_and(|known| entries.iter().any(|entry| entry.number == known));
-        let stray: Vec<_> = listed.iter().filter(|file| !is_named(&file.name)).collect();
+        let stray: Vec<_> = listed.iter().filter(|file| is_whole && !is_named(&file.name)).collect();
         for file in &stray {
             self.settle_files.remove_file(&file.name)?;
         }
         if stray.is_empty() { Ok(()) } else { self.settle_files.sync() }
     }
 
+    /// Nothing was complete: all that was received before that instant is counted, or pending.
+    pub fn pass(&self, book: &Book, now_unix_nanos: u64) {
+        let watermark = book.watermark_after(&BTreeMap::new(), now_unix_nanos);
+        self.view.change(|view| view.settled.pass_watermark(watermark));
+    }
+
     /// Makes the file of a settlement; `None` when it counts nothing.
-    fn make(&self, settlement: &Settlement) -> Result<Option<(SettleEntry, Option<Special>)>, KeepError> {
+    fn make(
+        &mut self,
+        settlement: &Settlement,
+        watermark_unix_nanos: u64,
+    ) -> Result<Option<(SettleEntry, Vec<Arc<Special>>)>, KeepError> {
         let through_unix_nanos = settlement.through_unix_nanos;
+        let deletions = &self.catalog.state().deletions;
         // All of a tenant that was deleted meanwhile is not counted anew.
         let is_deleted = |tenant: &Tenant| {
-            let covers = |deletion: &Deletion| {
-                deletion.tenant == *tenant
-                    && deletion.trace_id.is_none()
-                    && deletion.at_unix_nanos >= through_unix_nanos
-            };
-            self.catalog.state().deletions.iter().any(covers)
+            deletions.iter().any(|deletion| deletion.covers_settled(tenant, None, through_unix_nanos))
         };
         let kept = || settlement.tenants.iter().filter(|settled| !is_deleted(&settled.tenant));
-        let tenants: Vec<_> = kept().map(|settled| (settled.tenant.clone(), settled.records.clone())).collect();
+        let first_sequence = self.catalog.state().settled.next_sequence;
+        let mut numbers = first_sequence..;
+        let mut numbered = |records: &[Record]| numbers.by_ref().zip(records.iter().cloned()).collect();
+        let tenants: Vec<_> = kept().map(|settled| (settled.tenant.clone(), numbered(&settled.records))).collect();
         if tenants.is_empty() {
             return Ok(None);
         }
         let rollups: Rollups = kept().map(|settled| (settled.tenant.clone(), settled.rollup.clone())).collect();
         let settlements = vec![SettledRecords { through_unix_nanos, tenants }];
         let records = Records { verdicts: settlement.verdicts.clone(), settlements };
-        let state = &self.catalog.state().settled;
-        let (number, first_sequence) = (state.next_file, state.next_sequence);
-        let bytes = self.settle_files.make(number, &records, &rollups).inspect_err(|_| {
-            self.count(|totals| totals.write_errors += 1);
-            let _ = self.settle_files.remove(number);
-        })?;
-        let special = Special::of(&records, through_unix_nanos);
-        let entry = SettleEntry {
-            number,
-            bytes,
-            first_sequence,
-            record_count: records.count() as u64,
-            through_unix_nanos,
-            minutes: minutes(&rollups),
-            tenants: rollups.iter().map(|(tenant, _)| tenant.clone()).collect(),
-            is_special: special.is_some(),
-        };
-        Ok(Some((entry, special)))
+        let record_count = records.count() as u64;
+        let facts = Facts { first_sequence, record_count, through_unix_nanos, watermark_unix_nanos };
+        let entry = self.make_settled(facts, &records, &rollups)?;
+        Ok(Some((entry, Special::of(&records))))
     }
 }
 
-/// First and last minute that figures speak of.
-pub(super) fn minutes(rollups: &Rollups) -> (u64, u64) {
-    let all = rollups.iter().flat_map(|(_, rollup)| rollup.minutes(0..u64::MAX)).map(|(minute, _)| minute);
-    all.fold((u64::MAX, 0), |(first, last), minute| (first.min(minute), last.max(minute)))
+fn reversed(tenant: &Tenant, trace_id: TraceId, rule: &str, through_unix_nanos: u64) -> Reversed {
+    Reversed { tenant: tenant.clone(), trace_id, rule: rule.to_owned(), through_unix_nanos }
+}
+
+/// Settlements say what was decided about traces whose blocks do not.
+pub(super) struct BySettlement(pub(super) Arc<ViewCell>);
+
+impl Decided for BySettlement {
+    fn verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
+        self.0.view().settled_verdict(tenant, id)
+    }
+
+    fn is_pinned(&self, tenant: &Tenant, id: TraceId) -> bool {
+        self.0.view().pins.contains(tenant, id)
+    }
+
+    /// A trace that is kept now against what was decided before is as good as one that was pinned.
+    fn pins_version(&self) -> u64 {
+        let view = self.0.view();
+        view.settled.reversals + view.pins_version
+    }
 }
 
 /// When the oldest span was received that lies in the live head or in a block that is not merged: verdicts from before are
 /// in blocks.
-fn oldest_unmerged(view: &crate::view::View) -> u64 {
+pub(super) fn oldest_unmerged(view: &crate::view::View) -> u64 {
     let sealed = view.blocks.iter().filter(|block| block.meta().level == 0);
     let sealed = sealed.flat_map(|block| &block.meta().tenants).map(|part| part.received_unix_nanos.0);
     let live = view.generations.iter().map(|generation| generation.received_from());

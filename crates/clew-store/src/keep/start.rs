@@ -1,17 +1,19 @@
 //! The blocks as they are found at the start: those that the catalog names, without what a crash left half-made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use clew_block::{Block, BlockFile, BlockName, Cache};
 
 use super::files::BlockFiles;
-use super::{KeepCounters, Keeper};
+use super::pin::{PinnedParts, Pins};
+use super::settle::BySettlement;
+use super::{KeepCounters, Keeper, Undecided};
 use crate::catalog::{self, Catalog, Recovered, State};
 use crate::log::recover::segment_files;
 use crate::port::{Disk, Entry};
-use crate::settle::files::{SETTLED_FOLDER, SettleFiles};
+use crate::settle::files::{SETTLED_FOLDER, SettleFiles, file_number};
 use crate::view::{View, ViewCell};
 use crate::{OpenError, Ports, StoreConfig};
 
@@ -70,13 +72,21 @@ pub fn open(config: &StoreConfig, ports: &Ports) -> Result<Found, OpenError> {
         graveyard: Vec::new(),
         corpses: Vec::new(),
         settle_files: SettleFiles::new(Arc::clone(&ports.disk), &config.data_dir, config.settle.cache_bytes as u64),
+        pinned_parts: PinnedParts::new(),
+        settled_graveyard: Vec::new(),
         book: Arc::default(),
+        unmergeable: BTreeSet::new(),
+        stale: BTreeSet::new(),
+        decided: Arc::new(Undecided),
     };
-    keeper.sweep_settled(&mut lost).map_err(OpenError::at(&config.data_dir.join(SETTLED_FOLDER)))?;
+    keeper.sweep_settled().map_err(OpenError::at(&config.data_dir.join(SETTLED_FOLDER)))?;
     let blocks: Vec<Arc<Block>> = keeper.catalog.state().blocks.values().map(|entry| keeper.block(entry)).collect();
     announce(&blocks, config.cache_bytes as u64);
     let deletions = keeper.catalog.state().deletions.clone().into();
-    keeper.view = Arc::new(ViewCell::new(View { blocks, deletions, lost: lost.clone().into(), ..View::default() }));
+    let pins = Arc::new(Pins::of(&keeper.catalog.state().pinned));
+    let view = View { blocks, deletions, pins, lost: lost.clone().into(), ..View::default() };
+    keeper.view = Arc::new(ViewCell::new(view));
+    keeper.decided = Arc::new(BySettlement(Arc::clone(&keeper.view)));
     Ok(Found { keeper, lost })
 }
 
@@ -105,6 +115,12 @@ pub(crate) fn lost_edit(
 ) -> Result<Option<String>, OpenError> {
     let what = "stop the server and run `clew check --repair`, which looks for blocks that were named";
     let blocks = listed.iter().filter(|entry| BlockName::of_file(&entry.name).is_some()).count();
+    let settled = data_dir.join(SETTLED_FOLDER);
+    let settled_files = disk.list(&settled).map_err(OpenError::at(&settled))?;
+    let settled_count = settled_files.iter().filter(|entry| file_number(&entry.name).is_some()).count();
+    if recovered.is_new && blocks == 0 && settled_count > 0 {
+        return Ok(Some(format!("the catalog is gone, and {settled_count} files of settlements are there; {what}")));
+    }
     if recovered.is_new && blocks > 0 {
         return Ok(Some(format!("the catalog is gone, and {blocks} files of blocks are there; {what}")));
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use clew_model::{Tenant, TraceId};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::{Growth, KeepError, Keeper, SealPolicy};
+use super::merge::thread::MergeThread;
+use super::{Growth, KeepError, Keeper, MergeDone, SealPolicy};
 use crate::driver::{self, Shared};
 use crate::settle::Settlement;
 use crate::settle::thread::lock;
@@ -20,6 +21,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long nothing is tried after a failure, by monotonic time.
 const PAUSE_NANOS: u64 = 2_000_000_000;
+
+/// How often it looks whether a merge is due, when none was just done.
+const MERGE_EVERY_NANOS: u64 = 5_000_000_000;
+
+/// How long no merge is tried after one that failed.
+const MERGE_PAUSE_NANOS: u64 = 60_000_000_000;
 
 /// An answer that somebody waits for.
 pub(crate) type Answer = Box<dyn FnOnce(Result<(), KeepError>) + Send>;
@@ -32,10 +39,16 @@ pub(crate) enum Message {
     Seal(Answer),
     /// Delete a trace, or all that a tenant has.
     Delete { tenant: Tenant, trace_id: Option<TraceId>, answer: Answer },
+    /// Pin a trace.
+    Pin { tenant: Tenant, trace_id: TraceId, note: Option<String>, answer: Answer },
+    /// Take a trace's pin off.
+    Unpin { tenant: Tenant, trace_id: TraceId, answer: Answer },
     /// Look for what is over now.
     Expire(Answer),
     /// Commit what was settled.
     Settle { settlement: Arc<Settlement>, answer: Answer },
+    /// A merge ran.
+    Merged(Box<MergeDone>),
     /// End.
     Stop,
 }
@@ -66,20 +79,28 @@ struct Runner {
     pause_until_nanos: u64,
     look_over_at_nanos: u64,
     look_over_every_nanos: u64,
+    merges: MergeThread,
+    is_merging: bool,
+    /// No merge is planned before, by monotonic time.
+    merge_at_nanos: u64,
     /// Who waits for a seal, and up to which position of the log.
     waiting: Vec<(u64, Answer)>,
     /// Held until everything is done, whoever waits for it.
     _lock: Arc<dyn Send + Sync>,
 }
 
-/// Starts the thread.
+/// Starts the thread, and that of merges, which tells it what it has done through `own`.
 pub(crate) fn start(
     keeper: Keeper,
     shared: Arc<Shared>,
-    messages: Receiver<Message>,
+    (own, messages): (Sender<Message>, Receiver<Message>),
     log: Sender<LogMessage>,
     lock: Arc<dyn Send + Sync>,
 ) -> std::io::Result<JoinHandle<()>> {
+    let merges = MergeThread::start(Arc::clone(&shared), Arc::clone(&lock), move |done| {
+        // Should the keeper be gone, the next start sweeps what was made.
+        let _ = own.send(Message::Merged(Box::new(done)));
+    })?;
     let config = &keeper.config;
     let policy = SealPolicy { live_bytes: config.live_bytes, apart: config.seal_apart, age: config.seal_age };
     let look_over_every_nanos = config.look_over_every.as_nanos() as u64;
@@ -93,6 +114,9 @@ pub(crate) fn start(
         pause_until_nanos: 0,
         look_over_at_nanos: 0,
         look_over_every_nanos,
+        merges,
+        is_merging: false,
+        merge_at_nanos: 0,
         waiting: Vec::new(),
         _lock: lock,
     };
@@ -119,11 +143,14 @@ impl Runner {
             if let Message::Seal(answer)
             | Message::Expire(answer)
             | Message::Delete { answer, .. }
+            | Message::Pin { answer, .. }
+            | Message::Unpin { answer, .. }
             | Message::Settle { answer, .. } = message
             {
                 answer(Err(KeepError::Stopping));
             }
         }
+        self.merges.join();
     }
 
     fn handle(&mut self, message: Message) {
@@ -137,11 +164,14 @@ impl Runner {
                 let through = self.cut().ok_or(KeepError::LogFailed);
                 answer(through.and_then(|through| self.keeper.delete(tenant, trace_id, through)));
             }
-            Message::Expire(answer) => answer(self.look_over()),
+            Message::Pin { tenant, trace_id, note, answer } => answer(self.keeper.pin(tenant, trace_id, note)),
+            Message::Unpin { tenant, trace_id, answer } => answer(self.keeper.unpin(tenant, trace_id)),
+            Message::Expire(answer) => answer(self.expire()),
             Message::Settle { settlement, answer } => {
                 let book = Arc::clone(self.keeper.book());
                 answer(self.keeper.settle(&settlement, &mut lock(&book)));
             }
+            Message::Merged(done) => self.merged(*done),
         }
     }
 
@@ -175,15 +205,47 @@ impl Runner {
         }
         if now >= self.look_over_at_nanos {
             self.look_over_at_nanos = now.saturating_add(self.look_over_every_nanos);
-            if let Err(error) = self.look_over() {
+            if let Err(error) = self.keeper.look_over() {
                 self.failed("expire", &error);
             }
+        }
+        if !self.is_merging && now >= self.merge_at_nanos {
+            self.merge_at_nanos = now.saturating_add(MERGE_EVERY_NANOS);
+            self.merge();
         }
         self.keeper.bury();
     }
 
-    fn look_over(&mut self) -> Result<(), KeepError> {
+    /// Has what is due next run: a merge, or a block that is written anew.
+    fn merge(&mut self) {
+        // What is settled later is merged later.
+        let settled_through = self.shared.view.view().settled.watermark_unix_nanos();
+        match self.keeper.plan_merge(settled_through) {
+            Ok(Some(job)) => self.is_merging = self.merges.run(job),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "no merge could be planned, to be tried again"),
+        }
+    }
+
+    /// Commits a merge that ran; the next one may be due at once.
+    fn merged(&mut self, done: MergeDone) {
+        self.is_merging = false;
+        let now = self.shared.clock.monotonic_nanos();
+        match self.keeper.commit_merge(done) {
+            Ok(_) => self.merge_at_nanos = now,
+            Err(KeepError::Stopping) => {}
+            Err(error @ KeepError::Poisoned(_)) => self.failed("merge", &error),
+            Err(error) => {
+                tracing::warn!(%error, "a merge failed; its blocks stay as they are");
+                self.merge_at_nanos = now.saturating_add(MERGE_PAUSE_NANOS);
+            }
+        }
+    }
+
+    /// All that is over or deleted, at once.
+    fn expire(&mut self) -> Result<(), KeepError> {
         self.keeper.expire()?;
+        self.keeper.tend_figures()?;
         self.keeper.purge()?;
         self.keeper.bury();
         Ok(())

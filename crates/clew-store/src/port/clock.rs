@@ -56,6 +56,15 @@ impl ManualClock {
     }
 }
 
+impl ManualClock {
+    /// Sets the wall time back, as an operator or a time server may.
+    pub fn set_back_nanos(&self, nanos: u64) {
+        let back = |unix_nanos: u64| Some(unix_nanos.saturating_sub(nanos));
+        // The closure always answers, so it always succeeds.
+        let _ = self.unix_nanos.fetch_update(Ordering::SeqCst, Ordering::SeqCst, back);
+    }
+}
+
 impl Clock for ManualClock {
     fn unix_nanos(&self) -> u64 {
         self.unix_nanos.load(Ordering::SeqCst)

@@ -7,6 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use clew_model::RefuseReason;
+
+use crate::Outcome;
+
 /// Gives batches their time of receipt, and knows which are in flight.
 #[derive(Debug, Default)]
 pub struct Intake(Mutex<Stamps>);
@@ -36,8 +40,16 @@ impl Intake {
         stamped
     }
 
+    /// A batch that was stamped so was answered.
+    pub fn answered(&self, stamped: u64, outcome: Outcome) {
+        match outcome {
+            Outcome::Refused(RefuseReason::LogFailed | RefuseReason::DiskFull) => self.doubt(stamped),
+            _ => self.end(stamped),
+        }
+    }
+
     /// A batch that was stamped so is visible, or never will be.
-    pub fn end(&self, stamped: u64) {
+    fn end(&self, stamped: u64) {
         let mut stamps = self.lock();
         stamps.land(stamped);
         // The log goes on behind it, and with that over whatever a refused write had left there.
@@ -46,7 +58,7 @@ impl Intake {
 
     /// A batch that was stamped so was refused, but its bytes may be in the log: nothing received from then on counts as
     /// seen until a later batch is stored.
-    pub fn doubt(&self, stamped: u64) {
+    fn doubt(&self, stamped: u64) {
         let mut stamps = self.lock();
         stamps.land(stamped);
         stamps.doubtful.push(stamped);

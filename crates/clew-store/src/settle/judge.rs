@@ -19,6 +19,12 @@ pub struct Whole<'t> {
 
 /// Decides about whole traces. Which one is asked, and what it is told, is the same after a restart.
 pub trait Judge: Send {
+    /// Whether it looks at all of a span. If not, spans come without events, scopes and messages, and with such attributes only
+    /// as figures are taken from, which is read in half the time.
+    fn wants_whole(&self) -> bool {
+        true
+    }
+
     /// The verdict about a trace. `recent` holds the figures of the last minutes, this trace not included.
     fn judge(&mut self, trace: Whole<'_>, recent: &Recent) -> Verdict;
 
@@ -36,6 +42,10 @@ pub trait Judge: Send {
 pub struct KeepAll;
 
 impl Judge for KeepAll {
+    fn wants_whole(&self) -> bool {
+        false
+    }
+
     fn judge(&mut self, _: Whole<'_>, _: &Recent) -> Verdict {
         Verdict::keep_all()
     }
@@ -64,6 +74,10 @@ impl Percentage {
 }
 
 impl Judge for Percentage {
+    fn wants_whole(&self) -> bool {
+        false
+    }
+
     fn judge(&mut self, trace: Whole<'_>, _: &Recent) -> Verdict {
         let said = said(trace.spans);
         let randomness = said.randomness.unwrap_or_else(|| Randomness::of_trace(trace.summary.trace_id));

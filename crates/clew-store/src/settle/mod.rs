@@ -41,7 +41,7 @@ pub mod record;
 pub mod settled;
 pub(crate) mod start;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod thread;
 pub mod totals;
 

@@ -9,7 +9,7 @@ use clew_rollup::Rollup;
 
 use super::book::{Book, Due};
 use super::judge::{Judge, Recent, Whole};
-use super::record::{Record, SettledTenant};
+use super::record::{Record, SettledTenant, code_of};
 use crate::StoreConfig;
 use crate::view::View;
 
@@ -36,6 +36,8 @@ pub struct Settlement {
     pub early_count: u64,
     /// Identical spans that were left out.
     pub duplicate_count: u64,
+    /// Traces that were to be dropped and are kept now, and the rule that keeps them.
+    pub reversed: Vec<(Tenant, TraceId, String)>,
     /// Whether there is more to be settled at once.
     pub has_more: bool,
 }
@@ -73,6 +75,7 @@ impl Settler {
             settlement.done.insert(tenant, due.into_iter().map(|(id, _)| id).collect());
             if !settled.records.is_empty() {
                 settled.rollup.cap(self.config.settle.series_per_minute);
+                settled.rollup.cap_edges(self.config.settle.series_per_minute);
                 settlement.tenants.push(settled);
             }
         }
@@ -118,7 +121,11 @@ impl Settler {
     ) -> Result<(), ScanError> {
         let tenant = into.tenant.clone();
         let ids: Vec<TraceId> = due.iter().map(|(id, _)| *id).collect();
-        let mut spans = view.rows(&tenant, &ids, expired)?.spans.into_iter().peekable();
+        let read = match self.judge.wants_whole() {
+            true => view.rows(&tenant, &ids, expired)?,
+            false => view.figured(&tenant, &ids, expired)?,
+        };
+        let mut spans = read.spans.into_iter().peekable();
         for (id, first_uncounted) in due {
             let mut trace = Vec::new();
             while let Some(span) = spans.next_if(|span| span.trace_id == *id) {
@@ -159,34 +166,24 @@ impl Settler {
         let prior = if is_late { view.prior_verdict(tenant, trace[0].trace_id) } else { None };
         let summary = summarize(trace);
         let whole = Whole { tenant, spans: trace, summary: &summary };
+        let was_dropped = prior.as_ref().is_some_and(|prior| !prior.keep);
         let verdict = match prior {
             // A trace that was to be dropped is judged again when a late span brings an error.
             Some(prior) if prior.keep || !trace.iter().filter(is_new).any(Span::is_error) => prior,
             _ => self.judge.judge(whole, &self.recent),
         };
+        if was_dropped && verdict.keep {
+            settlement.reversed.push((tenant.clone(), summary.trace_id, verdict.rule.clone()));
+        }
         rollup.add(&count(trace, first_uncounted, verdict.keep));
         let late_span_count = if is_late { new_count } else { 0 };
         let last_received_unix_nanos = trace.iter().map(|span| span.received_unix_nanos).max().unwrap_or(0);
-        let verdict = settlement.code_of(verdict);
+        let verdict = code_of(&mut settlement.verdicts, verdict);
         Some(Record { summary, verdict, late_span_count, last_received_unix_nanos })
     }
 }
 
 impl Settlement {
-    /// The number of a verdict.
-    fn code_of(&mut self, verdict: Verdict) -> u16 {
-        if let Some(known) = self.verdicts.iter().position(|known| *known == verdict) {
-            return known as u16;
-        }
-        // Of a judge with so many words the last traces are kept, which one place is left for.
-        let keep_all = Verdict::keep_all();
-        if self.verdicts.len() + 1 >= usize::from(u16::MAX) && verdict != keep_all {
-            return self.code_of(keep_all);
-        }
-        self.verdicts.push(verdict);
-        (self.verdicts.len() - 1) as u16
-    }
-
     /// Whether nothing was complete.
     pub fn is_empty(&self) -> bool {
         self.done.is_empty()

@@ -1,5 +1,5 @@
 //! What a settlement says, in bytes; `docs/format.md` draws them. A file has two sections, since who reads figures reads no
-//! records: each is postcard, packed with zstd, behind a checksum.
+//! records: each is postcard, packed with zstd, behind a checksum. Its header says what a catalog would have to know of it.
 
 use clew_model::{Summary, Tenant, TraceId, Verdict};
 use clew_rollup::Rollup;
@@ -11,8 +11,12 @@ const MAGIC: [u8; 8] = *b"clew stl";
 /// The newest version known here.
 pub const SETTLE_VERSION: u32 = 1;
 
-/// Magic, version, then of both sections the stored length, the plain length and the checksum, then the header's checksum.
-pub(super) const HEADER_BYTES: usize = 8 + 4 + 2 * (8 + 8 + 4) + 4;
+/// Magic, version, the facts, then of both sections the stored length, the plain length and the checksum, then the header's
+/// checksum.
+pub(super) const HEADER_BYTES: usize = 8 + 4 + 4 * 8 + 2 * (8 + 8 + 4) + 4;
+
+/// Where the sections are told.
+const SECTIONS_AT: usize = 8 + 4 + 4 * 8;
 
 /// No section comes near; a length beyond it is damage.
 const PLAIN_BYTES_MAX: u64 = 1 << 30;
@@ -46,8 +50,8 @@ pub struct Records {
 pub struct SettledRecords {
     /// What was received before is counted, of these traces.
     pub through_unix_nanos: u64,
-    /// By tenant.
-    pub tenants: Vec<(Tenant, Vec<Record>)>,
+    /// By tenant and trace id, each with its number. Numbers rise; those of records that were deleted are left out.
+    pub tenants: Vec<(Tenant, Vec<(u64, Record)>)>,
 }
 
 /// What a settlement says of a tenant.
@@ -63,6 +67,19 @@ pub struct SettledTenant {
 
 /// The figures of a file: by tenant.
 pub type Rollups = Vec<(Tenant, Rollup)>;
+
+/// What a file says of itself, beside what it holds: enough to take it in when no catalog names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// The number of the first record that was ever in it, or in those that it was merged from.
+    pub first_sequence: u64,
+    /// How many numbers are its records'. Fewer records may be left.
+    pub record_count: u64,
+    /// What was received before is counted, of the traces in it; of several settlements, the latest.
+    pub through_unix_nanos: u64,
+    /// All that was received before was counted, once it was made.
+    pub watermark_unix_nanos: u64,
+}
 
 /// Bytes that are no settlement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,9 +102,10 @@ pub(super) struct Section {
     checksum: u32,
 }
 
-/// Where both lie.
+/// The facts, and where both sections lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Header {
+    pub(super) facts: Facts,
     pub(super) records: Section,
     pub(super) rollups: Section,
 }
@@ -97,9 +115,42 @@ impl Records {
     pub fn of(&self, tenant: &Tenant, id: TraceId) -> Option<(u64, &Record)> {
         self.settlements.iter().rev().find_map(|settled| {
             let (_, records) = settled.tenants.iter().find(|(owner, _)| owner == tenant)?;
-            let at = records.binary_search_by_key(&id, |record| record.summary.trace_id).ok()?;
-            Some((settled.through_unix_nanos, &records[at]))
+            let at = records.binary_search_by_key(&id, |(_, record)| record.summary.trace_id).ok()?;
+            Some((settled.through_unix_nanos, &records[at].1))
         })
+    }
+
+    /// All records with their numbers, tenants and when they were settled, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Tenant, u64, &Record)> {
+        let all = self.settlements.iter().flat_map(|settled| {
+            settled.tenants.iter().map(|(tenant, records)| (settled.through_unix_nanos, tenant, records))
+        });
+        all.flat_map(|(through, tenant, records)| {
+            records.iter().map(move |(number, record)| (*number, tenant, through, record))
+        })
+    }
+
+    /// The verdict of a record.
+    pub fn verdict(&self, record: &Record) -> Option<&Verdict> {
+        self.verdicts.get(usize::from(record.verdict))
+    }
+
+    /// Adds settlements that come after those that are here, and of which `keeps` names the records that are to stay.
+    pub fn append(&mut self, later: Self, keeps: impl Fn(u64, &Tenant, &Record) -> bool) {
+        let codes: Vec<u16> = later.verdicts.into_iter().map(|verdict| code_of(&mut self.verdicts, verdict)).collect();
+        for mut settled in later.settlements {
+            let through = settled.through_unix_nanos;
+            for (tenant, records) in &mut settled.tenants {
+                records.retain_mut(|(_, record)| {
+                    record.verdict = codes.get(usize::from(record.verdict)).copied().unwrap_or_default();
+                    keeps(through, tenant, record)
+                });
+            }
+            settled.tenants.retain(|(_, records)| !records.is_empty());
+            if !settled.tenants.is_empty() {
+                self.settlements.push(settled);
+            }
+        }
     }
 
     /// How many there are.
@@ -108,20 +159,39 @@ impl Records {
     }
 }
 
-/// The bytes of a file.
-pub(super) fn encode(records: &Records, rollups: &Rollups) -> Vec<u8> {
+/// The number of a verdict in a list, which may grow by it.
+pub(super) fn code_of(verdicts: &mut Vec<Verdict>, verdict: Verdict) -> u16 {
+    if let Some(known) = verdicts.iter().position(|known| *known == verdict) {
+        return known as u16;
+    }
+    // Of a judge with so many words the last traces are kept, which one place is left for.
+    let keep_all = Verdict::keep_all();
+    if verdicts.len() + 1 >= usize::from(u16::MAX) && verdict != keep_all {
+        return code_of(verdicts, keep_all);
+    }
+    verdicts.push(verdict);
+    (verdicts.len() - 1) as u16
+}
+
+/// The bytes of a file, and how many of them are its records.
+pub(super) fn encode(facts: Facts, records: &Records, rollups: &Rollups) -> (Vec<u8>, u64) {
     let sections = [pack(records), pack(rollups)];
     let mut out = Vec::with_capacity(HEADER_BYTES + sections.iter().map(|(stored, _)| stored.len()).sum::<usize>());
     out.extend(MAGIC);
     out.extend(SETTLE_VERSION.to_le_bytes());
+    let Facts { first_sequence, record_count, through_unix_nanos, watermark_unix_nanos } = facts;
+    for fact in [first_sequence, record_count, through_unix_nanos, watermark_unix_nanos] {
+        out.extend(fact.to_le_bytes());
+    }
     for (stored, plain_bytes) in &sections {
         out.extend((stored.len() as u64).to_le_bytes());
         out.extend(plain_bytes.to_le_bytes());
         out.extend(crc32c::crc32c(stored).to_le_bytes());
     }
     out.extend(crc32c::crc32c(&out).to_le_bytes());
+    let record_bytes = sections[0].0.len() as u64;
     sections.into_iter().for_each(|(stored, _)| out.extend(stored));
-    out
+    (out, record_bytes)
 }
 
 fn pack(value: &impl Serialize) -> (Vec<u8>, u64) {
@@ -152,10 +222,24 @@ impl Header {
             plain_bytes: number(at + 8, 8),
             checksum: number(at + 16, 4) as u32,
         };
-        let records = section(12, HEADER_BYTES as u64);
-        let rollups = section(32, (HEADER_BYTES as u64).saturating_add(records.stored_bytes));
+        let fact = |at: usize| number(12 + at * 8, 8);
+        let facts = Facts {
+            first_sequence: fact(0),
+            record_count: fact(1),
+            through_unix_nanos: fact(2),
+            watermark_unix_nanos: fact(3),
+        };
+        let records = section(SECTIONS_AT, HEADER_BYTES as u64);
+        let rollups = section(SECTIONS_AT + 20, (HEADER_BYTES as u64).saturating_add(records.stored_bytes));
         let most = records.plain_bytes.max(rollups.plain_bytes);
-        if most > PLAIN_BYTES_MAX { Err(damaged) } else { Ok(Self { records, rollups }) }
+        // No number that is given is near the end, so that sums of them stay numbers.
+        let is_sound = most <= PLAIN_BYTES_MAX && facts.first_sequence.max(facts.record_count) < 1 << 62;
+        if is_sound { Ok(Self { facts, records, rollups }) } else { Err(damaged) }
+    }
+
+    /// How long the file is.
+    pub(super) fn file_bytes(&self) -> u64 {
+        self.rollups.offset.saturating_add(self.rollups.stored_bytes)
     }
 }
 
@@ -183,11 +267,13 @@ mod tests {
             late_span_count: number,
             last_received_unix_nanos: NOW_UNIX_NANOS,
         };
-        let tenants = vec![(Tenant::default(), vec![record(1), record(2)])];
+        let tenants = vec![(Tenant::default(), vec![(30, record(1)), (31, record(2))])];
         let settlements = vec![SettledRecords { through_unix_nanos: 7, tenants }];
         let records = Records { verdicts: vec![Verdict::keep_all()], settlements };
         (records, vec![(Tenant::default(), Rollup::of_trace(&spans(1, 3), true))])
     }
+
+    const FACTS: Facts = Facts { first_sequence: 30, record_count: 2, through_unix_nanos: 7, watermark_unix_nanos: 5 };
 
     fn decode(bytes: &[u8]) -> Result<(Records, Rollups), RecordError> {
         let header = Header::decode(bytes)?;
@@ -201,13 +287,17 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let (records, rollups) = file();
-        assert_eq!(decode(&encode(&records, &rollups)), Ok((records, rollups)));
+        let (bytes, record_bytes) = encode(FACTS, &records, &rollups);
+        let header = Header::decode(&bytes).unwrap();
+        assert_eq!((header.facts, header.records.stored_bytes), (FACTS, record_bytes));
+        assert_eq!(header.file_bytes(), bytes.len() as u64);
+        assert_eq!(decode(&bytes), Ok((records, rollups)));
     }
 
     #[test]
     fn every_flipped_byte_and_every_cut_is_noticed() {
         let (records, rollups) = file();
-        let bytes = encode(&records, &rollups);
+        let (bytes, _) = encode(FACTS, &records, &rollups);
         for at in 0..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x55;
@@ -226,5 +316,24 @@ mod tests {
         );
         assert!(records.of(&Tenant::new("other").unwrap(), id).is_none());
         assert_eq!(records.count(), 2);
+    }
+
+    #[test]
+    fn settlements_are_appended_with_their_own_verdicts_and_without_what_is_not_kept() {
+        let (mut records, _) = file();
+        let (mut later, _) = file();
+        let drops = Verdict { keep: false, ..Verdict::keep_all() };
+        later.verdicts = vec![drops.clone(), Verdict::keep_all()];
+        later.settlements[0].through_unix_nanos = 9;
+        later.settlements[0].tenants[0].1[1].1.verdict = 1;
+        let id = |number| spans(number, 1)[0].trace_id;
+        records.append(later.clone(), |through, _, _| through != 9);
+        assert_eq!((records.count(), records.settlements.len()), (2, 1));
+        records.append(later, |_, tenant, record| *tenant == Tenant::default() && record.summary.trace_id == id(1));
+        let all: Vec<_> =
+            records.iter().map(|(number, _, through, record)| (number, through, record.verdict)).collect();
+        assert_eq!(all, [(30, 7, 0), (31, 7, 0), (30, 9, 1)]);
+        let (_, record) = records.of(&Tenant::default(), id(1)).unwrap();
+        assert_eq!(records.verdict(record), Some(&drops));
     }
 }

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use super::book::Due;
 use super::files::{SettleFiles, SettleReadError};
 use super::pass::count;
-use super::record::{Record, Records};
+use super::record::{Record, Records, SettledRecords};
 use crate::Generation;
 use crate::catalog::{Deletion, SettleEntry};
 use crate::view::View;
@@ -29,7 +29,9 @@ const MINUTE_NANOS: u64 = 60_000_000_000;
 #[derive(Debug, Clone, Default)]
 pub struct Settled {
     /// The files, by their first record.
-    pub(crate) entries: Arc<[SettleEntry]>,
+    pub(crate) entries: Arc<[Arc<SettleEntry>]>,
+    /// The number of the next record.
+    pub(crate) next_sequence: u64,
     /// Where they are read; `None` in a view of no store.
     pub(crate) files: Option<SettleFiles>,
     /// By tenant, the traces that have spans which are not counted, and from when on.
@@ -38,10 +40,12 @@ pub struct Settled {
     pub(crate) through_unix_nanos: u64,
     /// All that was received before is counted.
     pub(crate) watermark_unix_nanos: u64,
-    /// The number of the next record that will be settled.
-    pub(crate) next_sequence: u64,
     /// Verdicts of settled traces that are not what every trace has, newest last.
     pub(crate) special: Vec<Arc<Special>>,
+    /// Traces that are kept against what older blocks say, and the rule that keeps them.
+    pub(crate) reversed: Arc<BTreeMap<(Tenant, TraceId), String>>,
+    /// Another number after each time that there were others.
+    pub(crate) reversals: u64,
 }
 
 /// What one settlement said that is not what every trace has.
@@ -73,20 +77,25 @@ pub struct FeedAnswer {
 }
 
 impl Special {
-    /// Of these records; `None` when all are as every trace.
-    pub(crate) fn of(records: &Records, through_unix_nanos: u64) -> Option<Self> {
+    /// Of these records, by settlement; none of one whose traces are all as every trace.
+    pub(crate) fn of(records: &Records) -> Vec<Arc<Self>> {
         let is_plain: Vec<bool> = records.verdicts.iter().map(Verdict::is_keep_all).collect();
-        let mut special = Self { through_unix_nanos, verdicts: records.verdicts.clone(), ..Self::default() };
-        for (tenant, records) in records.settlements.iter().flat_map(|settled| &settled.tenants) {
-            for record in records {
-                let is_plain = is_plain.get(usize::from(record.verdict)).copied().unwrap_or(true);
-                if !is_plain || record.late_span_count > 0 {
+        let is_special = |record: &Record| {
+            let is_plain = is_plain.get(usize::from(record.verdict)).copied().unwrap_or(true);
+            !is_plain || record.late_span_count > 0
+        };
+        let of = |settled: &SettledRecords| {
+            let (through_unix_nanos, verdicts) = (settled.through_unix_nanos, records.verdicts.clone());
+            let mut special = Self { through_unix_nanos, verdicts, ..Self::default() };
+            for (tenant, records) in &settled.tenants {
+                for (_, record) in records.iter().filter(|(_, record)| is_special(record)) {
                     let own = special.tenants.entry(tenant.clone()).or_default();
                     own.insert(record.summary.trace_id, (record.verdict, record.late_span_count));
                 }
             }
-        }
-        (!special.tenants.is_empty()).then_some(special)
+            (!special.tenants.is_empty()).then(|| Arc::new(special))
+        };
+        records.settlements.iter().filter_map(of).collect()
     }
 
     fn find(&self, tenant: &Tenant, id: TraceId) -> Option<(&Verdict, u64)> {
@@ -118,6 +127,12 @@ impl Settled {
         self.watermark_unix_nanos
     }
 
+    /// What is wrong with files, as far as they were read; in sentences.
+    pub(crate) fn damage(&self) -> Vec<String> {
+        let Some(files) = &self.files else { return Vec::new() };
+        self.entries.iter().filter_map(|entry| files.damage(entry.number)).collect()
+    }
+
     /// The number of the next record that will be settled.
     pub fn next_sequence(&self) -> u64 {
         self.next_sequence
@@ -143,7 +158,7 @@ impl View {
             generation.live.last_received(tenant, id).is_some_and(|received| received >= through)
         };
         let is_settled = !self.settled.is_pending(tenant, id) && !self.generations.iter().any(grows);
-        if is_settled || self.special(tenant, id).next().is_some() {
+        if is_settled || self.prior_verdict(tenant, id).is_some() {
             return self.state(tenant, id, is_settled);
         }
         TraceState::default()
@@ -159,7 +174,17 @@ impl View {
     /// What was decided about a trace when it was settled last; `None` when that is not known, as of a trace that was never
     /// settled, or that is kept as every trace is.
     pub fn prior_verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
-        self.special(tenant, id).next().map(|(verdict, _)| verdict.clone())
+        let merged = self.blocks.iter().rev().filter(|block| block.meta().level > 0);
+        self.settled_verdict(tenant, id).or_else(|| merged.filter_map(|block| block.verdict(tenant, id)).next())
+    }
+
+    /// The same for what settlements say of it, not the blocks that it was merged into.
+    pub(crate) fn settled_verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
+        let last = self.special(tenant, id).next().map(|(verdict, _)| verdict.clone());
+        last.or_else(|| {
+            let rule = self.settled.reversed.get(&(tenant.clone(), id))?;
+            Some(Verdict { rule: rule.clone(), ..Verdict::keep_all() })
+        })
     }
 
     /// What settlements said of a trace, the last first.
@@ -172,18 +197,14 @@ impl View {
     pub fn figures(&self, tenant: &Tenant, range: TimeRange, expired: Expired<'_>) -> Result<FiguresAnswer, ScanError> {
         let (from, to) = (range.from_unix_nanos / MINUTE_NANOS, range.to_unix_nanos.div_ceil(MINUTE_NANOS));
         let mut answer = FiguresAnswer::default();
-        let is_masked = |entry: &SettleEntry| {
-            let covers = |deletion: &Deletion| {
-                deletion.tenant == *tenant
-                    && deletion.trace_id.is_none()
-                    && entry.through_unix_nanos <= deletion.at_unix_nanos
-            };
-            self.deletions.iter().any(covers)
+        let covers = |entry: &SettleEntry| {
+            let through = entry.through_unix_nanos;
+            self.deletions.iter().any(|deletion| deletion.covers_settled(tenant, None, through))
         };
-        let concerns = |entry: &&SettleEntry| {
+        let concerns = |entry: &&Arc<SettleEntry>| {
             entry.tenants.binary_search(tenant).is_ok() && entry.minutes.0 < to && entry.minutes.1 >= from
         };
-        for entry in self.settled.entries.iter().filter(concerns).filter(|entry| !is_masked(entry)) {
+        for entry in self.settled.entries.iter().filter(concerns).filter(|entry| !covers(entry)) {
             if expired() {
                 return Err(ScanError::Expired);
             }
@@ -217,7 +238,7 @@ impl View {
         let mut ids: Vec<TraceId> = ids.into_iter().collect();
         ids.sort_unstable();
         for chunk in ids.chunks(READ_TRACES) {
-            let read = self.rows(tenant, chunk, expired)?;
+            let read = self.figured(tenant, chunk, expired)?;
             answer.incomplete = answer.incomplete.take().or(read.incomplete);
             let mut spans = read.spans.into_iter().peekable();
             while let Some(first) = spans.next() {
@@ -233,8 +254,7 @@ impl View {
         Ok(())
     }
 
-    /// Records from a number on, at most so many of those that `wants` takes; without those of traces that were deleted since.
-    /// There may be more, whatever their number, as long as [`FeedAnswer::next`] is not [`Settled::next_sequence`].
+    /// Records from a number on, at most so many of those that `wants` takes. There may be more, whatever their number, as long as [`FeedAnswer::next`] is not [`Settled::next_sequence`].
     pub fn feed(
         &self,
         from: u64,
@@ -242,46 +262,50 @@ impl View {
         wants: &dyn Fn(&Tenant, &Record, &Verdict) -> bool,
     ) -> Result<FeedAnswer, ScanError> {
         let mut answer = FeedAnswer { next: from, ..FeedAnswer::default() };
+        let Some(files) = &self.settled.files else { return Ok(answer) };
         for entry in self.settled.entries.iter() {
-            let end = entry.first_sequence + entry.record_count;
-            if end <= from {
+            // Numbers tell what is lost: between one record and the next, or up to the end.
+            if entry.first_sequence + entry.record_count <= from || entry.kept_count == 0 {
                 continue;
             }
             if answer.records.len() >= most || answer.next - from > FEED_RECORDS {
-                break;
+                return Ok(answer);
             }
-            answer.lost_count += entry.first_sequence.saturating_sub(answer.next);
-            answer.next = answer.next.max(entry.first_sequence);
-            let Some(files) = &self.settled.files else { continue };
-            let records = files.records(entry.number).map_err(|error| ScanError::Storage(error.to_string()))?;
-            let Records { verdicts, settlements } = records;
-            let all = settlements.into_iter().flat_map(|settled| settled.tenants);
-            let all = all.flat_map(|(tenant, records)| records.into_iter().map(move |record| (tenant.clone(), record)));
-            for (number, (tenant, record)) in (entry.first_sequence..end).zip(all) {
-                if number < answer.next {
+            let records = match files.records(entry.number) {
+                Ok(records) => records,
+                // Whoever follows the feed does not wait for what never comes back; the health tells it.
+                Err(error) if error.is_damage() => continue,
+                Err(error) => return Err(ScanError::Storage(error.to_string())),
+            };
+            for (number, tenant, through, record) in records.iter().filter(|(number, ..)| *number >= from) {
+                if answer.records.len() >= most {
+                    return Ok(answer);
+                }
+                answer.lost_count += number.saturating_sub(answer.next);
+                answer.next = number + 1;
+                let id = Some(record.summary.trace_id);
+                if self.deletions.iter().any(|deletion| deletion.covers_settled(tenant, id, through)) {
                     continue;
                 }
-                if answer.records.len() >= most {
-                    break;
-                }
-                answer.next = number + 1;
                 let keep_all = Verdict::keep_all();
-                let verdict = verdicts.get(usize::from(record.verdict)).unwrap_or(&keep_all);
-                if wants(&tenant, &record, verdict) && !self.is_deleted(&tenant, &record) {
-                    answer.records.push((number, tenant, record, verdict.clone()));
+                let verdict = records.verdict(record).unwrap_or(&keep_all);
+                if wants(tenant, record, verdict) {
+                    answer.records.push((number, tenant.clone(), record.clone(), verdict.clone()));
                 }
             }
         }
+        answer.lost_count += self.settled.next_sequence.saturating_sub(answer.next);
+        answer.next = answer.next.max(self.settled.next_sequence);
         Ok(answer)
     }
+}
 
-    /// Whether the trace of a record was deleted after all of it had come.
-    fn is_deleted(&self, tenant: &Tenant, record: &Record) -> bool {
-        self.deletions.iter().any(|deletion| {
-            deletion.tenant == *tenant
-                && deletion.trace_id.is_none_or(|id| id == record.summary.trace_id)
-                && record.last_received_unix_nanos <= deletion.at_unix_nanos
-        })
+impl Deletion {
+    /// Whether it speaks of what was settled of a tenant up to that instant; of what is known of a trace, if one is named.
+    pub(crate) fn covers_settled(&self, tenant: &Tenant, id: Option<TraceId>, through_unix_nanos: u64) -> bool {
+        self.tenant == *tenant
+            && through_unix_nanos <= self.at_unix_nanos
+            && self.trace_id.is_none_or(|deleted| id == Some(deleted))
     }
 }
 

@@ -41,16 +41,16 @@ pub(crate) fn find(view: &View, state: &SettleState, files: &SettleFiles, now_un
     for entry in &state.files {
         found.last_unix_nanos = found.last_unix_nanos.max(entry.through_unix_nanos);
         let is_late = entry.through_unix_nanos > watermark;
-        if !is_late && !entry.is_special {
+        if entry.kept_count == 0 || (!is_late && !entry.is_special) {
             continue;
         }
         match files.records(entry.number) {
             Ok(records) => {
-                found.special.extend(Special::of(&records, entry.through_unix_nanos).map(Arc::new));
+                found.special.extend(Special::of(&records));
                 for settled in records.settlements.into_iter().filter(|settled| settled.through_unix_nanos > watermark) {
                     for (tenant, records) in settled.tenants {
                         let own = counted.entry(tenant).or_default();
-                        for record in records {
+                        for (_, record) in records {
                             let through = own.entry(record.summary.trace_id).or_default();
                             *through = settled.through_unix_nanos.max(*through);
                         }

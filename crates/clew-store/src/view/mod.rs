@@ -1,4 +1,4 @@
-//! What one question sees: an immutable snapshot of the generations, the blocks and the deletions.
+//! What one question sees: an immutable snapshot of the generations, the blocks, the settlements and the deletions.
 //!
 //! Whoever changes what there is makes a new view and puts it in the place of the old one, all at once: a seal takes the
 //! generation out in the same step that puts its block in. A question holds its view to its end, and a removed block's
@@ -28,6 +28,7 @@ use clew_model::scan::{
 use clew_model::{Span, Tenant, TraceId};
 
 use crate::catalog::Deletion;
+use crate::keep::Pins;
 use crate::log::Damage;
 use crate::settle::Settled;
 use crate::{Generation, Live};
@@ -47,6 +48,10 @@ pub struct View {
     pub lost: Arc<[String]>,
     /// What was settled.
     pub settled: Settled,
+    /// What is pinned.
+    pub pins: Arc<Pins>,
+    /// Another number after each time that there were other pins.
+    pub pins_version: u64,
 }
 
 /// Where the current view is found.
@@ -187,6 +192,12 @@ impl SpanSource for View {
 
     fn outlines(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         let mut answer = self.together(tenant).outlines(tenant, ids, expired)?;
+        answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
+        Ok(answer)
+    }
+
+    fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        let mut answer = self.together(tenant).figured(tenant, ids, expired)?;
         answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
         Ok(answer)
     }

@@ -103,7 +103,41 @@ impl<'v> Together<'v> {
         }
         Ok((summaries, incomplete))
     }
+
+    /// The spans of these traces as `read` gives them where they lie in one part, whole where they lie in several: parts of
+    /// spans from two sources may differ though the spans are the same.
+    fn in_part(
+        &self,
+        tenant: &Tenant,
+        ids: &[TraceId],
+        expired: Expired<'_>,
+        read: &Read<'_>,
+    ) -> Result<RowsAnswer, ScanError> {
+        let ids = once(ids);
+        let homes = merge::homes(&self.parts, tenant, &ids, expired)?;
+        let mut traces: HashMap<TraceId, Vec<Span>> = HashMap::with_capacity(ids.len());
+        let mut incomplete = None;
+        let at = |home: Home| -> Vec<TraceId> {
+            ids.iter().zip(&homes).filter(|(_, own)| **own == home).map(|(id, _)| *id).collect()
+        };
+        for (number, part) in self.parts.iter().enumerate() {
+            let own = at(Home::In(number));
+            if !own.is_empty() {
+                let answer = read(part.source, &own)?;
+                incomplete = incomplete.or(answer.incomplete);
+                answer.spans.into_iter().for_each(|span| traces.entry(span.trace_id).or_default().push(span));
+            }
+        }
+        let several = at(Home::Several);
+        let (whole, missing) = self.distinct_rows(tenant, &several, expired)?;
+        traces.extend(several.into_iter().zip(whole));
+        let spans = ids.iter().filter_map(|id| traces.remove(id)).flatten().collect();
+        Ok(RowsAnswer { spans, incomplete: incomplete.or(missing) })
+    }
 }
+
+/// How a part is read.
+type Read<'r> = dyn Fn(&dyn SpanSource, &[TraceId]) -> Result<RowsAnswer, ScanError> + 'r;
 
 /// Each id once, in the order asked for.
 fn once(ids: &[TraceId]) -> Vec<TraceId> {
@@ -143,27 +177,11 @@ impl SpanSource for Together<'_> {
     }
 
     fn outlines(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
-        let ids = once(ids);
-        let homes = merge::homes(&self.parts, tenant, &ids, expired)?;
-        let mut traces: HashMap<TraceId, Vec<Span>> = HashMap::with_capacity(ids.len());
-        let mut incomplete = None;
-        let at = |home: Home| -> Vec<TraceId> {
-            ids.iter().zip(&homes).filter(|(_, own)| **own == home).map(|(id, _)| *id).collect()
-        };
-        for (number, part) in self.parts.iter().enumerate() {
-            let own = at(Home::In(number));
-            if !own.is_empty() {
-                let answer = part.source.outlines(tenant, &own, expired)?;
-                incomplete = incomplete.or(answer.incomplete);
-                answer.spans.into_iter().for_each(|span| traces.entry(span.trace_id).or_default().push(span));
-            }
-        }
-        // Outlines of one span from two sources may differ though the spans are the same.
-        let several = at(Home::Several);
-        let (whole, missing) = self.distinct_rows(tenant, &several, expired)?;
-        traces.extend(several.into_iter().zip(whole));
-        let spans = ids.iter().filter_map(|id| traces.remove(id)).flatten().collect();
-        Ok(RowsAnswer { spans, incomplete: incomplete.or(missing) })
+        self.in_part(tenant, ids, expired, &|source, ids| source.outlines(tenant, ids, expired))
+    }
+
+    fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        self.in_part(tenant, ids, expired, &|source, ids| source.figured(tenant, ids, expired))
     }
 
     fn matched(&self, request: &MatchedRequest<'_>, expired: Expired<'_>) -> Result<MatchedAnswer, ScanError> {

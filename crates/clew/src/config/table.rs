@@ -210,6 +210,9 @@ settings! {
     /// every answer at once.
     "retention.purge_after" purge_after: Duration = "10m" in 0..=24 * HOUR;
 
+    /// Most traces that may be pinned at a time, of all tenants.
+    "retention.pins" retention_pins: u64 = "10000" in 0..=1_000_000;
+
     /// A trace is settled so long after its last span came, once its root was seen: from then on its verdict and its figures
     /// stand.
     "settle.idle" settle_idle: Duration = "30s" in 0..=24 * HOUR;
@@ -228,6 +231,9 @@ settings! {
 
     /// Memory for traces that are not settled yet, about 100 bytes each. Beyond it the oldest are settled early.
     "settle.pending_bytes" settle_pending_bytes: ByteCount = "128MiB" in MIB..=64 * GIB;
+
+    /// Whoever follows settled traces and was away for so long misses none of them.
+    "settle.feed_age" settle_feed_age: Duration = "1h" in 0..=7 * 24 * HOUR;
 
     /// Share of the traces that is kept, in percent, by trace id and consistent with OpenTelemetry's sampling thresholds.
     /// Figures are taken before, of all traces.

@@ -110,6 +110,7 @@ fn store_config(config: &Config) -> StoreConfig {
         seal_age: config.seal_age,
         cache_bytes: config.cache_bytes.0 as usize,
         retention: retention(config),
+        pins_max: config.retention_pins as usize,
         purge_after: config.purge_after,
         settle: settle(config),
         ..defaults
@@ -132,8 +133,10 @@ fn settle(config: &Config) -> SettleConfig {
         pending_bytes: config.settle_pending_bytes.0 as usize,
         series_per_minute: config.figures_series_per_minute as usize,
         cache_bytes: config.figures_cache_bytes.0 as usize,
+        feed_age: config.settle_feed_age,
         figures_age: config.figures_age,
         metric_series: config.metric_series as usize,
+        ..SettleConfig::default()
     }
 }
 

@@ -11,6 +11,7 @@ mod crash;
 mod delete;
 mod files;
 mod full;
+mod pins;
 mod prometheus;
 mod resend;
 mod server;

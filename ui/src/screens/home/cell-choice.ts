@@ -1,6 +1,6 @@
 import type { RefObject } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Heatmap } from '../../api/answers';
+import type { Heatmap } from '../../api/shapes';
 import { type Area, type Cell, cellAt, type Plot } from '../../draw/heatmap';
 import { startOf, step } from './cell-cursor';
 import { boundsOf, type Picked } from './picked';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Heatmap } from '../../api/answers';
+import type { Heatmap } from '../../api/shapes';
 import { startOf, step } from './cell-cursor';
 
 /** Cells as they are drawn: the top line is the slowest row, a digit is a count. */
@@ -24,6 +24,7 @@ function drawn(...lines: string[]): Heatmap {
     cells,
     total: 0,
     errors: 0,
+    unplaced: 0,
   };
 }
 

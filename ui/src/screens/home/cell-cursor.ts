@@ -1,4 +1,4 @@
-import type { Heatmap } from '../../api/answers';
+import type { Heatmap } from '../../api/shapes';
 import type { Cell } from '../../draw/heatmap';
 
 /** Where the cursor begins: at the slowest traces, the fullest cell of them. */

@@ -1,4 +1,4 @@
-import type { Heatmap } from '../../api/answers';
+import type { Heatmap } from '../../api/shapes';
 import { count } from '../../format/count';
 import { duration } from '../../format/duration';
 import { clock } from '../../format/time';

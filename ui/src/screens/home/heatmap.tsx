@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Heatmap as Map } from '../../api/answers';
+import type { Heatmap as Map } from '../../api/shapes';
 import { type Area, boxOf, drawHeatmap, plotIn } from '../../draw/heatmap';
 import { palette } from '../../draw/palette';
 import { observeSize, prepare } from '../../draw/surface';

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
-import type { Figures, Heatmap as Map, Page } from '../../api/answers';
+import type { Figures, Heatmap as Map, SearchAnswer } from '../../api/shapes';
 import { useAnswer, withTenant } from '../../api/answer';
 import { ask } from '../../api/client';
 import { useKeys } from '../../parts/keys';
@@ -12,6 +12,9 @@ import { FilterBar } from './filter-bar';
 import { type Filter, filtersOf, paramsOf } from './filters';
 import { Heatmap } from './heatmap';
 import './home.css';
+import './filters.css';
+import './heatmap.css';
+import './list.css';
 import { useList } from './kept-list';
 import { List } from './list';
 import { Nothing } from './nothing';
@@ -32,7 +35,7 @@ export function Home() {
   const tenant = params.get('tenant') ?? '';
   // A server that holds nothing shows how to send; a question in the address is answered all the same.
   const holdings = useAnswer(hasConditions ? null : `holdings ${tenant}`, async (signal) => {
-    const page = await ask<Page>('v1/traces/search', withTenant(new URLSearchParams({ limit: '1', total: 'none' })), { signal });
+    const page = await ask<SearchAnswer>('v1/traces/search', withTenant(new URLSearchParams({ limit: '1', total: 'none' })), { signal });
     if (page.traces.length > 0) return true;
     // Another tenant may hold something; the switch leads there.
     const { live, blocks } = await ask<Figures>('v1/figures', undefined, { signal });

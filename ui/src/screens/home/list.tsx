@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { Total } from '../../api/answers';
+import type { Total } from '../../api/shapes';
 import type { Problem } from '../../api/client';
 import { count, counted } from '../../format/count';
 import { useKeys } from '../../parts/keys';

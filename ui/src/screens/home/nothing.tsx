@@ -1,4 +1,4 @@
-import type { Page, Total } from '../../api/answers';
+import type { SearchAnswer, Total } from '../../api/shapes';
 import { useAnswer, withTenant } from '../../api/answer';
 import { ask } from '../../api/client';
 import { count } from '../../format/count';
@@ -102,10 +102,10 @@ async function newestOf(filters: Filter[], signal: AbortSignal): Promise<string 
   return page.traces[0]?.start ?? null;
 }
 
-function search(pairs: [string, string][], filters: Filter[], signal: AbortSignal): Promise<Page> {
+function search(pairs: [string, string][], filters: Filter[], signal: AbortSignal): Promise<SearchAnswer> {
   const params = new URLSearchParams(pairs);
   for (const { param, value } of filters) params.append(param, value);
-  return ask<Page>('v1/traces/search', withTenant(params), { signal });
+  return ask<SearchAnswer>('v1/traces/search', withTenant(params), { signal });
 }
 
 /** `8 h old`. */

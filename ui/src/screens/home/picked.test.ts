@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Heatmap } from '../../api/answers';
+import type { Heatmap } from '../../api/shapes';
 import { areaOf, boundsOf, narrow, pickedOf, toldPicked, writePicked } from './picked';
 
 const MAP: Heatmap = {
@@ -12,6 +12,7 @@ const MAP: Heatmap = {
   cells: { columns: [], rows: [], counts: [], errors: [] },
   total: 0,
   errors: 0,
+  unplaced: 0,
 };
 
 test('every cell survives the address', () => {

@@ -1,4 +1,4 @@
-import type { Heatmap } from '../../api/answers';
+import type { Heatmap } from '../../api/shapes';
 import { type Area, rowOf } from '../../draw/heatmap';
 import { duration } from '../../format/duration';
 import { clock, type Nanos, parseTime, type Zone } from '../../format/time';

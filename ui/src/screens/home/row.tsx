@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import type { Found } from '../../api/answers';
+import type { Summary } from '../../api/shapes';
 import { palette, paintOf } from '../../draw/palette';
 import { drawSilhouette } from '../../draw/silhouette';
 import { prepare } from '../../draw/surface';
@@ -11,7 +11,7 @@ import { href } from '../../route';
 import { theme, zone } from '../../settings';
 
 /** One trace of the list. The whole row is a link to it; the spans that matched are links of their own. */
-export function Row({ trace, longest }: { trace: Found; longest: number }) {
+export function Row({ trace, longest }: { trace: Summary; longest: number }) {
   const { root, services, errorCount, spanCount, durationNanos, matched } = trace;
   const start = parseTime(trace.start);
   const now = BigInt(Date.now()) * 1_000_000n;
@@ -65,7 +65,7 @@ export function Row({ trace, longest }: { trace: Found; longest: number }) {
 }
 
 /** The shape of the trace, painted when its row comes into sight. */
-function Shape({ trace }: { trace: Found }) {
+function Shape({ trace }: { trace: Summary }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const shade = theme.value;
   useEffect(() => {
@@ -89,7 +89,7 @@ function Shape({ trace }: { trace: Found }) {
 }
 
 /** The spans that met the filters; each leads to itself in the trace. */
-function Matched({ traceId, matched }: { traceId: string; matched: NonNullable<Found['matched']> }) {
+function Matched({ traceId, matched }: { traceId: string; matched: NonNullable<Summary['matched']> }) {
   return (
     <span class="matched">
       <span class="muted">{counted(matched.count, 'match', 'matches')}</span>

@@ -1,4 +1,4 @@
-import type { AttributesAnswer, ValuesAnswer } from '../../api/answers';
+import type { AttributesAnswer, ValuesAnswer } from '../../api/shapes';
 import { withTenant } from '../../api/answer';
 import { ask } from '../../api/client';
 import { count } from '../../format/count';

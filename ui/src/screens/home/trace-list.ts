@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import type { Found, Page, Total } from '../../api/answers';
+import type { SearchAnswer, Summary, Total } from '../../api/shapes';
 import { asProblem, withTenant } from '../../api/answer';
 import { ask, type Problem } from '../../api/client';
 import { parseTime, rfc3339 } from '../../format/time';
@@ -8,7 +8,7 @@ const PAGE = 50;
 
 /** The traces that meet a question: pages as far as they were asked for, and how many came since. */
 export class TraceList {
-  readonly rows = signal<Found[] | null>(null);
+  readonly rows = signal<Summary[] | null>(null);
   readonly total = signal<Total | null>(null);
   readonly incomplete = signal<string | null>(null);
   readonly error = signal<Problem | null>(null);
@@ -49,7 +49,7 @@ export class TraceList {
     this.#abort.abort();
   }
 
-  async #load(before: Found[]): Promise<void> {
+  async #load(before: Summary[]): Promise<void> {
     const { signal } = this.#abort;
     const params = new URLSearchParams(this.#question);
     params.set('limit', String(PAGE));
@@ -61,7 +61,7 @@ export class TraceList {
     this.isLoading.value = true;
     this.error.value = null;
     try {
-      const page = await ask<Page>('v1/traces/search', withTenant(params), { signal });
+      const page = await ask<SearchAnswer>('v1/traces/search', withTenant(params), { signal });
       if (before.length === 0) {
         this.total.value = page.total ?? null;
         this.#newest = await this.#newestStart(page, signal);
@@ -88,7 +88,7 @@ export class TraceList {
   }
 
   /** The newest start of all that matches, whatever the order of the list. */
-  async #newestStart(page: Page, signal: AbortSignal): Promise<string | null> {
+  async #newestStart(page: SearchAnswer, signal: AbortSignal): Promise<string | null> {
     const sort = this.#question.get('sort') ?? '-start';
     if (page.traces.length === 0 || sort === '-start') return page.traces[0]?.start ?? null;
     const params = new URLSearchParams(this.#question);
@@ -98,7 +98,7 @@ export class TraceList {
       ['total', 'none'],
     ] as const)
       params.set(name, value);
-    const newest = await ask<Page>('v1/traces/search', withTenant(params), { signal });
+    const newest = await ask<SearchAnswer>('v1/traces/search', withTenant(params), { signal });
     return newest.traces[0]?.start ?? null;
   }
 
@@ -112,7 +112,7 @@ export class TraceList {
       params.set('from', rfc3339(parseTime(this.#newest) + 1n));
     }
     const asked = this.#question;
-    const page = await ask<Page>('v1/traces/search', withTenant(params), { signal });
+    const page = await ask<SearchAnswer>('v1/traces/search', withTenant(params), { signal });
     if (asked === this.#question && !this.isLoading.value)
       this.fresh.value = page.total && page.total.value > 0 ? page.total : null;
   }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { Figures } from '../../api/answers';
+import type { Figures } from '../../api/shapes';
 import { asProblem, usePoll } from '../../api/answer';
 import { ask, type Problem } from '../../api/client';
 import { sentence } from '../../format/sentence';

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Figures, TenantFigures, Timing } from '../../api/answers';
+import type { Figures, TenantFigures, Timing } from '../../api/shapes';
 import { bytes, count } from '../../format/count';
 import { duration } from '../../format/duration';
 import { sentence } from '../../format/sentence';
@@ -91,8 +91,8 @@ export function Latencies({ figures }: { figures: Figures }) {
             timing ? (
               <tr key={told}>
                 <th scope="row">{told}</th>
-                <td>{timing.count && timing.p50Nanos !== null ? duration(timing.p50Nanos) : '\u2013'}</td>
-                <td>{timing.count && timing.p99Nanos !== null ? duration(timing.p99Nanos) : '\u2013'}</td>
+                <td>{timing.count && timing.p50Nanos != null ? duration(timing.p50Nanos) : '\u2013'}</td>
+                <td>{timing.count && timing.p99Nanos != null ? duration(timing.p99Nanos) : '\u2013'}</td>
                 <td>{count(timing.count)}</td>
               </tr>
             ) : null,
@@ -105,7 +105,7 @@ export function Latencies({ figures }: { figures: Figures }) {
 
 export function Storage({ figures }: { figures: Figures }) {
   const { blocks, live, log, retention, now } = figures;
-  const age = (at: string | null) =>
+  const age = (at: string | null | undefined) =>
     at ? <span title={exact(parseTime(at), zone.value)}>{ago(parseTime(at), parseTime(now))}</span> : '\u2013';
   return (
     <>
@@ -148,7 +148,7 @@ export function Storage({ figures }: { figures: Figures }) {
 export function Memory({ memory }: Pick<Figures, 'memory'>) {
   return (
     <Panel title="Memory">
-      {memory.residentBytes !== null && <Facts facts={[['Of the whole process', bytes(memory.residentBytes)]]} />}
+      {memory.residentBytes != null && <Facts facts={[['Of the whole process', bytes(memory.residentBytes)]]} />}
       {memory.parts.map((part) => (
         <Meter
           key={part.name}

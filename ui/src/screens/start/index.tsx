@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
-import type { Figures, Page } from '../../api/answers';
+import type { Figures, SearchAnswer } from '../../api/shapes';
 import { asProblem, usePoll, withTenant } from '../../api/answer';
 import { ask, type Problem } from '../../api/client';
 import { Copy } from '../../parts/copy';
@@ -161,6 +161,6 @@ function tenantOf(figures: Figures): string | null {
 
 async function newestTrace(tenant: string | null, signal: AbortSignal): Promise<string | null> {
   const params = new URLSearchParams({ limit: '1', total: 'none', ...(tenant && { tenant }) });
-  const page = await ask<Page>('v1/traces/search', withTenant(params), { signal });
+  const page = await ask<SearchAnswer>('v1/traces/search', withTenant(params), { signal });
   return page.traces[0]?.traceId ?? null;
 }

@@ -1,4 +1,4 @@
-import type { Figures } from '../../api/answers';
+import type { Figures } from '../../api/shapes';
 import type { Problem } from '../../api/client';
 import { count, counted } from '../../format/count';
 import { ago, parseTime } from '../../format/time';

@@ -3,6 +3,7 @@ import { useRef } from 'preact/hooks';
 import { count, counted } from '../../format/count';
 import { duration } from '../../format/duration';
 import { clock, day, exact, parseTime, zoneName } from '../../format/time';
+import { address } from '../../route';
 import { zone } from '../../settings';
 import { NOTHING, addressOfRow } from './choice';
 import { nextOf, showPart } from './commands';
@@ -105,9 +106,9 @@ function Sentence({ state }: { state: TraceState }) {
   );
 }
 
-/** The address that has a row chosen, all else as it is. */
+/** The address that has a row chosen, all else as it is there: a zoom changes the links once it pauses. */
 function linkTo(state: TraceState, code: number): string {
-  const params = new URLSearchParams(state.params.value);
+  const params = new URLSearchParams(address.value.params);
   for (const [name, value] of Object.entries(addressOfRow(state.model.value!, code))) {
     if (value === null) params.delete(name);
     else params.set(name, value);

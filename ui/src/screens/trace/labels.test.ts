@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { gapText, rowLabel, shownName } from './labels';
+import { badgeOf, gapText, lengthOf, rowLabel, shownName } from './labels';
 import { buildModel } from './model';
 import { gapRow, groupRow } from './rows';
 import { group, idAt, segment, segments, skeletonOf } from './testing';
 
 const SHOP = skeletonOf(
   [[0, 'GET', 0, 432], [1, 'SELECT orders', 20, 412], [1, ' ', 0, 1], [1, 'x'.repeat(400), 0, 1]],
-  { errorOrigin: 1, marks: { async: [2] }, groups: [group(0, [1], 'SELECT orders')] },
+  { errorOrigin: 1, marks: { async: [2] }, groups: [{ ...group(0, [1], 'SELECT orders'), totalNanos: 3e6 }] },
 );
 SHOP.spans.errors = [0, 1];
 SHOP.thread.segments = segments([segment(1, 20, 432)]);
@@ -27,4 +27,14 @@ test('gaps and groups say what they are', () => {
 
 test('a name without an end has one', () => {
   expect(shownName(model, 3).length).toBe(301);
+});
+
+test('a badge says how many a row stands for, or how deep it is where indents end', () => {
+  expect(badgeOf(model, groupRow(0), 1)).toEqual({ words: '1\u00d7 N+1', warns: true });
+  expect(badgeOf(model, 1, 24)).toBeNull();
+  expect(badgeOf(model, 1, 25)).toEqual({ words: 'level 25', warns: false });
+});
+
+test('every kind of row has a length', () => {
+  expect([1, gapRow(0), groupRow(0)].map((code) => lengthOf(model, code))).toEqual(['412 ms', '15.0 ms', '3.00 ms']);
 });

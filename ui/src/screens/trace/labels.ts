@@ -3,6 +3,7 @@ import { count } from '../../format/count';
 import { duration } from '../../format/duration';
 import { ASYNC, FAILED, type Hole, type Model, ON_THREAD, ORIGIN, ORPHAN, has, nameOf, serviceOf } from './model';
 import { rowGap, rowGroup } from './rows';
+import { LEVELS_MAX } from './waterfall/indent';
 
 /** What a sender left nameless. */
 const NAMELESS = '(no name)';
@@ -46,4 +47,30 @@ export function rowLabel(model: Model, code: number): string {
   if (has(model, code, ORPHAN)) said.push('its parent is not here');
   if (has(model, code, FAILED)) said.push(has(model, code, ORIGIN) ? 'error began here' : 'error');
   return said.join(', ');
+}
+
+/** What is said in a frame before a row's name, and whether it warns. */
+export interface Badge {
+  words: string;
+  warns: boolean;
+}
+
+/** The badge of a row: how many it stands for, that its parent is missing, how deep it is where indents end. */
+export function badgeOf(model: Model, code: number, level: number): Badge | null {
+  const group = rowGroup(code);
+  if (group >= 0) {
+    const { count: members, kind } = model.groups[group]!;
+    const warns = kind === 'n_plus_one';
+    return { words: `${count(members)}\u00d7${warns ? ' N+1' : ''}`, warns };
+  }
+  if (code >= 0 && has(model, code, ORPHAN)) return { words: 'parent missing', warns: false };
+  return level > LEVELS_MAX ? { words: `level ${count(level)}`, warns: false } : null;
+}
+
+/** How long a row took, in all. */
+export function lengthOf(model: Model, code: number): string {
+  const [group, gap] = [rowGroup(code), rowGap(code)];
+  if (group >= 0) return duration(model.groups[group]!.totalNanos);
+  if (gap >= 0) return duration(model.gaps[gap]!.to - model.gaps[gap]!.from);
+  return duration(model.durations[code]!);
 }

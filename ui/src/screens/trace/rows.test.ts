@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Model, buildModel, nameOf } from './model';
-import { type Folding, type Rows, buildRows, rowGap, rowGroup } from './rows';
+import { type Folding, type Rows, buildRows, gapRow, groupRow, isOpen, rowGap, rowGroup, rowService, shownSpan } from './rows';
 import { group, idAt, randomSkeleton, segment, segments, skeletonOf } from './testing';
 
 const OPEN: Folding = { collapsed: new Set(), groups: true, openGroups: new Set(), gaps: true, threadOnly: false };
@@ -83,4 +83,23 @@ test('100 k spans take milliseconds', () => {
   const begin = performance.now();
   expect(buildRows(big, OPEN).count).toBe(100_000);
   expect(performance.now() - begin).toBeLessThan(300);
+});
+
+test('a row shows a span: its own, the first of its group, of a gap none', () => {
+  expect([4, groupRow(0), gapRow(1)].map((code) => shownSpan(model, code))).toEqual([4, 1, -1]);
+});
+
+test('spans are open until they are folded, groups are folded until they are opened', () => {
+  expect([0, groupRow(0)].map((code) => isOpen(OPEN, code))).toEqual([true, false]);
+  const other = { collapsed: new Set([0]), openGroups: new Set([0]) };
+  expect([0, groupRow(0)].map((code) => isOpen(other, code))).toEqual([false, true]);
+});
+
+test('a service is named where it is another than above', () => {
+  const two = skeletonOf([[0, 'GET', 0, 9], [1, 'SELECT', 1, 2], [1, 'call', 4, 2], [2, 'serve', 4, 1]]);
+  two.services = ['shop', 'stock'];
+  two.spans.services = [0, 0, 1, 1];
+  const made = buildModel(two);
+  const rows = buildRows(made, OPEN);
+  expect([0, 1, 2, 3].map((row) => rowService(made, rows, row))).toEqual([0, -1, 1, -1]);
 });

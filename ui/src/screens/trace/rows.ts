@@ -169,3 +169,23 @@ function gapPlaces(model: Model): Places {
 export function isParent(model: Model, code: number): boolean {
   return code >= 0 ? model.ends[code]! > code + 1 : rowGroup(code) >= 0;
 }
+
+/** Whether what lies under a row is shown. */
+export function isOpen({ collapsed, openGroups }: Pick<Folding, 'collapsed' | 'openGroups'>, code: number): boolean {
+  return code >= 0 ? !collapsed.has(code) : openGroups.has(rowGroup(code));
+}
+
+/** The span whose name and service a row shows: its own, of a group the first; -1 for a gap. */
+export function shownSpan(model: Model, code: number): number {
+  return code >= 0 ? code : (model.groups[rowGroup(code)]?.spans[0] ?? -1);
+}
+
+/** The service that a row names, -1 when it is that of the row it lies under: beside every row it would say the same sixty times. */
+export function rowService(model: Model, rows: Rows, row: number): number {
+  const span = shownSpan(model, rows.codes[row]!);
+  if (span < 0) return -1;
+  const parentRow = rows.parents[row]!;
+  const parent = parentRow < 0 ? -1 : shownSpan(model, rows.codes[parentRow]!);
+  const service = model.services[span]!;
+  return parent < 0 || model.services[parent] !== service ? service : -1;
+}

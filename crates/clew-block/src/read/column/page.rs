@@ -74,6 +74,15 @@ impl Page {
         }
     }
 
+    /// The code of a value and what it is a code of; `None` where values stand by themselves.
+    #[inline]
+    pub(in crate::read) fn code(&self, at: usize) -> Option<(u32, &Arc<Values>)> {
+        match (&self.values, &self.dictionary) {
+            (Values::Codes(codes), Some(dictionary)) => codes.get(at).map(|code| (*code, dictionary)),
+            _ => None,
+        }
+    }
+
     /// The values that are not codes, and where the value with that place is among them.
     #[inline]
     fn resolve(&self, at: usize) -> (&Values, usize) {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use clew_model::{Span, Tenant};
 
 use super::{Block, Cache, Ranges};
-use crate::sidecar::{Header, Requests, SectionId};
+use crate::sidecar::{Header, Packed, Requests, SectionId, SideBytes};
 use crate::{BlockFile, BlockMeta, BlockName, WriteOptions, write_spans};
 
 /// The two files of a block, in memory.
@@ -67,8 +67,8 @@ impl Written {
         };
         let tenants: Vec<_> = tenants.iter().map(|(tenant, spans)| (tenant.clone(), sorted(spans))).collect();
         let finished = write_spans(&tenants, &Requests::default(), Vec::new(), options).unwrap();
-        let side_bytes = finished.side.len() as u64;
-        let files = Files { data: Mutex::new(finished.sink.into()), side: Mutex::new(finished.side.into()) };
+        let side_bytes = finished.side.count();
+        let files = Files { data: Mutex::new(finished.sink.into()), side: Mutex::new(finished.side.into_vec().into()) };
         Self { files: Arc::new(files), meta: Arc::new(finished.meta), side_bytes }
     }
 
@@ -85,9 +85,9 @@ impl Written {
         let kept = header.sections.iter().filter(|section| section.id != lost).map(|section| {
             let range = section.range();
             let plain = section.unpack(&side[range.start as usize..range.end as usize]).unwrap();
-            (section.id, section.codec, plain.into_owned())
+            Packed::new(section.id, section.codec, plain.into_owned())
         });
-        let side = Header::assemble(kept.collect());
+        let side = SideBytes::of(kept.collect()).into_vec();
         let side_bytes = side.len() as u64;
         let files = Files { data: Mutex::new(self.files.bytes(BlockFile::Data)), side: Mutex::new(side.into()) };
         Self { files: Arc::new(files), meta: Arc::clone(&self.meta), side_bytes }

@@ -30,8 +30,21 @@ impl Chance {
     }
 }
 
-const KEYS: [&str; 12] =
-    ["a", "b", "A", "http.status_code", "user", "error", "", "k\"uote", "\u{1}ctl", "span:b", "host", "r\u{e9}gion"];
+const KEYS: [&str; 13] = [
+    "a",
+    "b",
+    "A",
+    "db.system",
+    "http.status_code",
+    "user",
+    "error",
+    "",
+    "k\"uote",
+    "\u{1}ctl",
+    "span:b",
+    "host",
+    "r\u{e9}gion",
+];
 const SERVICES: [&str; 5] = ["frontend", "checkout", "payments", "", "e-mail"];
 const NAMES: [&str; 5] = ["GET /", "charge", "", "send \u{1f600}", "a\nb"];
 

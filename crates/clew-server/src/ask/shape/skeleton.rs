@@ -18,6 +18,9 @@ pub struct Skeleton {
     pub version: String,
     /// How far the trace has come.
     pub state: StateShape,
+    /// Whether it is pinned, and so kept; absent when it is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
     /// The trace in a few figures.
     pub summary: SummaryShape,
     /// Where the time went.

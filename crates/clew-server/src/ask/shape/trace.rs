@@ -14,6 +14,9 @@ pub struct TraceAnswer {
     pub trace_id: String,
     /// How far the trace has come.
     pub state: StateShape,
+    /// Whether it is pinned, and so kept; absent when it is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
     /// The trace in a few figures.
     pub summary: SummaryShape,
     /// Where the time went.

@@ -49,6 +49,7 @@ pub(crate) fn skeleton(opened: &Opened, state: &TraceState) -> Skeleton {
     Skeleton {
         trace_id: summary.trace_id.clone(),
         version: opened.version(state),
+        pinned: false,
         state: summary.state.clone(),
         thread: thread(explained),
         clock: clock(opened.is_corrected),

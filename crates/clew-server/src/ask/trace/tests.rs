@@ -18,7 +18,7 @@ fn grant(query: &str, spans: Vec<Span>) -> (&'static str, Vec<u8>) {
     let id = spans[0].trace_id;
     let source = Naive::of(spans);
     let asked = Asked { source: &*source, expired: &|| false };
-    match wish(query, None).unwrap().grant(&TraceCache::new(1 << 20), &asked, Tenant::default(), id).unwrap() {
+    match wish(query, None).unwrap().grant(&TraceCache::new(1 << 20), &asked, Tenant::default(), id, false).unwrap() {
         Granted::Whole { media_type, body, .. } => (media_type, body),
         other => panic!("{other:?}"),
     }
@@ -182,7 +182,7 @@ fn a_skeleton_has_a_version_that_changes_with_the_trace_alone() {
         let params = Params::of(&"/x?shape=skeleton".parse().unwrap()).unwrap();
         let granted = Wish::parse(&params, &headers)
             .unwrap()
-            .grant(&TraceCache::new(1 << 20), &asked, Tenant::default(), id)
+            .grant(&TraceCache::new(1 << 20), &asked, Tenant::default(), id, false)
             .unwrap();
         assert_eq!(matches!(granted, Granted::Unchanged { version } if version == first.version), is_known);
     }

@@ -51,12 +51,29 @@ prop_compose! {
             bytes: number,
             first_sequence: number,
             record_count: 1,
+            kept_count: 1,
+            record_bytes: number,
             through_unix_nanos: number,
             minutes: (number, number),
             tenants: vec![Tenant::default()],
             is_special,
         };
-        SettleEdit { added: numbers.into_iter().map(entry).collect(), removed, watermark_unix_nanos, judge }
+        let reversed = removed
+            .iter()
+            .map(|through: &u64| Reversed {
+                tenant: Tenant::default(),
+                trace_id: TraceId([7; 16]),
+                rule: "errors".to_owned(),
+                through_unix_nanos: *through,
+            })
+            .collect();
+        SettleEdit { added: numbers.into_iter().map(entry).collect(), removed, watermark_unix_nanos, judge, reversed }
+    }
+}
+
+prop_compose! {
+    fn any_pin()(id in any::<[u8; 16]>(), at_unix_nanos in any::<u64>(), note in any::<Option<String>>()) -> Pin {
+        Pin { tenant: Tenant::default(), trace_id: TraceId(id), at_unix_nanos, note }
     }
 }
 
@@ -70,9 +87,22 @@ prop_compose! {
         lost in prop::collection::vec((any::<String>(), any::<u64>()), 0..2),
         acknowledges_lost in any::<bool>(),
         settled in prop::option::of(any_settle_edit()),
+        pinned in prop::collection::vec(any_pin(), 0..3),
+        unpinned in prop::collection::vec(any_pin().prop_map(|pin| (pin.tenant, pin.trace_id)), 0..3),
     ) -> Edit {
         let lost = lost.into_iter().map(|(what, offset)| CatalogDamage { file: what.clone(), offset, what }).collect();
-        Edit { added, removed, sealed_through, deletion, forgotten_deletions, lost, acknowledges_lost, settled }
+        Edit {
+            added,
+            removed,
+            sealed_through,
+            deletion,
+            forgotten_deletions,
+            lost,
+            acknowledges_lost,
+            settled,
+            pinned,
+            unpinned,
+        }
     }
 }
 
@@ -93,15 +123,17 @@ proptest! {
 
         let blocks = edit.added.into_iter().map(|entry| (entry.meta.name, entry)).collect();
         let (deletions, lost) = (edit.forgotten_deletions, edit.lost);
-        let SettleEdit { added: files, watermark_unix_nanos, judge, .. } = edit.settled.unwrap_or_default();
+        let SettleEdit { added: files, watermark_unix_nanos, judge, reversed, .. } = edit.settled.unwrap_or_default();
         let settled = SettleState {
             files,
             watermark_unix_nanos: watermark_unix_nanos.unwrap_or(7),
             next_file: sequence,
             next_sequence: sequence,
             judge: judge.unwrap_or_default(),
+            reversed,
         };
-        let state = State { blocks, sealed_through: sequence, next_block: 1 << 62, deletions, lost, settled };
+        let pinned = edit.pinned;
+        let state = State { blocks, sealed_through: sequence, next_block: 1 << 62, deletions, lost, settled, pinned };
         prop_assert_eq!(serde_json::from_slice::<State>(&payload(&state)).unwrap(), state);
     }
 
@@ -159,10 +191,10 @@ fn what_is_not_known_is_not_passed_over() {
 #[test]
 fn the_bytes_are_those_of_the_document() {
     let header = FileHeader { number: 3, length: 8192 }.write();
-    assert_eq!(header[..28], *b"clew cat\x01\0\0\0\x03\0\0\0\0\0\0\0\0\x20\0\0\0\0\0\0");
+    assert_eq!(header[..28], *b"clew cat\x02\0\0\0\x03\0\0\0\0\0\0\0\0\x20\0\0\0\0\0\0");
     let mut frame = Vec::new();
     write_frame(&mut frame, FrameKind::Edit, 32, 5, br#"{"sealedThrough":9}"#);
-    assert_eq!(frame[..8], *b"\xffclE\x01\x02\0\0");
+    assert_eq!(frame[..8], *b"\xffclE\x02\x02\0\0");
     assert_eq!(frame[16..40], *b"\x13\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0");
     assert_eq!(&frame[40..], br#"{"sealedThrough":9}"#);
     let edit = Edit { sealed_through: Some(9), ..Edit::default() };

@@ -25,14 +25,25 @@ fn block(name: u64, tenants: &[(&str, u64, u64)]) -> BlockMeta {
         created_unix_nanos: 0,
         row_count: tenants.iter().map(|(_, rows, _)| rows).sum(),
         data_bytes: 60,
+        dropped_row_count: 0,
         tenants: tenants.iter().map(part).collect(),
         replaces: Vec::new(),
     }
 }
 
 fn over(retention: &Retention, blocks: &[BlockMeta], available: u64, seconds: u64) -> Vec<(u64, Vec<String>)> {
+    over_unless(&PinnedParts::new(), retention, blocks, available, seconds)
+}
+
+fn over_unless(
+    pinned: &PinnedParts,
+    retention: &Retention,
+    blocks: &[BlockMeta],
+    available: u64,
+    seconds: u64,
+) -> Vec<(u64, Vec<String>)> {
     let held: Vec<Held<'_>> = blocks.iter().map(|meta| Held { meta, bytes: 100 }).collect();
-    let over = retention.over(&held, available, seconds * SECOND);
+    let over = retention.over(&held, pinned, available, seconds * SECOND);
     over.into_iter().map(|(name, gone)| (name.0, gone.iter().map(ToString::to_string).collect())).collect()
 }
 
@@ -72,4 +83,23 @@ fn a_tenant_that_takes_too_much_loses_its_own_oldest() {
     let own = TenantRetention { age: None, bytes: Some(80) };
     let retention = Retention { tenants: [(tenant("a"), own)].into(), ..seconds(1000) };
     assert_eq!(over(&retention, &blocks, 0, 30), [(1, vec!["a".to_owned()])]);
+}
+
+#[test]
+fn a_part_that_is_pinned_is_never_over_and_makes_no_room() {
+    let blocks = [block(1, &[("a", 1, 10), ("b", 1, 10)]), block(2, &[("a", 1, 20)]), block(3, &[("a", 1, 30)])];
+    let pinned = PinnedParts::from([
+        (BlockName(1), BTreeSet::from([tenant("a")])),
+        (BlockName(2), BTreeSet::from([tenant("a")])),
+    ]);
+    let gone = |retention: &Retention, now| over_unless(&pinned, retention, &blocks, 0, now);
+    assert_eq!(gone(&seconds(1), 25), [(1, vec!["b".to_owned()])]);
+    // Of 300 bytes 200 are to stay: of the first block a half may go, and the second one stays.
+    let small = Retention { size: SizeLimit::Bytes(200), ..seconds(1000) };
+    assert_eq!(gone(&small, 40), [(1, vec!["b".to_owned()])]);
+    let smaller = Retention { size: SizeLimit::Bytes(150), ..seconds(1000) };
+    assert_eq!(gone(&smaller, 40), [(1, vec!["b".to_owned()]), (3, vec!["a".to_owned()])]);
+    let own = TenantRetention { age: None, bytes: Some(60) };
+    let by_tenant = Retention { tenants: [(tenant("a"), own)].into(), ..seconds(1000) };
+    assert_eq!(gone(&by_tenant, 40), [(3, vec!["a".to_owned()])]);
 }

@@ -1,17 +1,21 @@
 import { batch, effect, signal } from '@preact/signals';
 import { drawAxis, drawGrid } from '../../../draw/axis';
 import { type Scene, drawBars } from '../../../draw/bars';
+import { type Bands, drawBands } from '../../../draw/bands';
+import { drawMarks } from '../../../draw/marks';
+import { type Names, drawNames } from '../../../draw/names';
 import { type Palette, palette } from '../../../draw/palette';
 import { type Scale, scaleOf } from '../../../draw/scale';
-import { observeSize, onceAFrame, prepare } from '../../../draw/surface';
+import { type Surface, observeSize, onceAFrame, prepare, whenChanged } from '../../../draw/surface';
 import { drawTail, nameTail } from '../../../draw/tail';
 import { drawThread } from '../../../draw/thread';
 import { goToRow, keepInWindow, movedCode, rowShowing, chosenRow, timeOf } from '../commands';
 import { namesWidth, narrow, wantedNames } from '../layout';
 import { type Model, idOf } from '../model';
-import type { Rows } from '../rows';
+import { type Rows, isParent } from '../rows';
 import { NOTHING, type TraceState } from '../state';
 import { Grid } from './grid';
+import { type Indent, indentOf, isAtChevron } from './indent';
 import { attachPointer } from './pointer';
 import { type Extent, ratio, scrollTopOf, scrolledHeight, topOf, topThatShows } from './scroll';
 
@@ -25,6 +29,7 @@ export interface Parts {
   sizer: HTMLElement;
   stage: HTMLElement;
   grid: HTMLElement;
+  names: HTMLCanvasElement;
   bars: HTMLCanvasElement;
   cursor: HTMLElement;
   cursorTime: HTMLElement;
@@ -35,6 +40,8 @@ export interface Frame {
   scale(): Scale;
   /** The row at a height of the stage, -1 for none. */
   rowAt(y: number): number;
+  /** Whether a row is folded and unfolded at that place, counted from the stage's left end. */
+  foldsAt(row: number, x: number): boolean;
   /** Where the time axis begins, in the stage. */
   left(): number;
   scrollBy(pixels: number): void;
@@ -42,8 +49,8 @@ export interface Frame {
 }
 
 const [WIDE, NARROW] = [
-  { rowHeight: 22, barTop: 5, barHeight: 11, labels: true },
-  { rowHeight: 40, barTop: 25, barHeight: 8, labels: false },
+  { rowHeight: 22, nameHeight: 22, barTop: 5, barHeight: 11, labels: true },
+  { rowHeight: 40, nameHeight: 24, barTop: 25, barHeight: 8, labels: false },
 ];
 /** How long scrolling may pause before its place is written to the address. */
 const PAUSE_MS = 200;
@@ -52,7 +59,7 @@ let instances = 0;
 /** Brings a waterfall to life; gives the way to end it. */
 export function mountWaterfall(parts: Parts, state: TraceState): () => void {
   const { scroller, sizer, stage, bars, axis } = parts;
-  const size = signal({ width: 0, view: 0 });
+  const size = signal({ width: 0, view: 0, axis: 0 });
   const grid = new Grid(parts.grid, `row-${instances++}-`);
   let top = 0;
   let last: { model: Model; rows: Rows; chosen: number } | null = null;
@@ -90,45 +97,49 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
     const [model, rows] = [state.model.peek(), state.rows.peek()];
     const { width, view } = size.peek();
     if (!model || !rows || width === 0 || view === 0) return;
-    const nameWidth = names();
-    const now = scale();
-    const colours = palette();
-    grid.draw({
-      model, rows, top, view, rowHeight: shape().rowHeight, chosen: shownChosen(state, rows),
-      collapsed: state.collapsed.peek(), openGroups: state.openGroups.peek(), found: foundSet(state), indentable: narrow.peek() ? width * 0.3 : nameWidth * 0.45,
-    });
-    const surface = prepare(bars, width - nameWidth, view);
+    const [now, colours, { rowHeight, nameHeight }] = [scale(), palette(), shape()];
+    const surface = prepare(bars, now.width, view);
     if (!surface) return;
-    const scene: Scene = { model, rows, scale: now, palette: colours, colour: state.colour.peek(), top, ...shape() };
-    if (!narrow.peek()) drawGrid(surface, now, colours);
-    drawTail(surface, scene);
-    const drawOver = drawBars(surface, scene);
-    drawThread(surface, scene, model.thread, false);
-    drawThread(surface, scene, model.tail, true);
-    drawOver();
-    nameTail(surface, scene);
-    drawAxisAnew(now, colours);
+    const chosen = shownChosen(state, rows);
+    const shown = { model, rows, palette: colours, top, rowHeight, collapsed: state.collapsed.peek(), openGroups: state.openGroups.peek() };
+    const bands = { ...shown, chosen, focused: parts.grid.matches(':focus-visible'), hovered: state.hover.peek(), found: foundSet(state), across: width };
+    drawBands(surface, bands, names());
+    drawTimes(surface, { ...shown, ...shape(), scale: now, colour: state.colour.peek() });
+    const [first, end] = [Math.floor(top / rowHeight), Math.ceil((top + view) / rowHeight)];
+    indent = indentOf(rows, model.maxDepth, first, end, narrow.peek() ? width * 0.3 : names() * 0.45);
+    drawColumn({ ...bands, ...indent, nameHeight, width: names() || width, height: view, lengths: narrow.peek() });
+    drawTicks({ from: now.from, to: now.to, width: now.width, height: size.peek().axis, colours });
+    grid.show({ ...shown, view, chosen });
     if (!drewBars) {
       drewBars = true;
       performance.mark('clew:first-bars');
     }
   };
-  let axisDrawn: [Scale, Palette] | null = null;
-  /** The axis does not scroll: it is drawn when the window changes. */
-  const drawAxisAnew = (now: Scale, colours: Palette) => {
-    const [before, inColours] = axisDrawn ?? [];
-    if (before?.from === now.from && before.to === now.to && before.width === now.width && inColours === colours) return;
-    const surface = prepare(axis, now.width, axis.clientHeight);
+  let indent: Indent = { shift: 0, step: 0 };
+  /** Names do not zoom, so they have a canvas of their own. */
+  const drawColumn = whenChanged((column: Names & Bands & { height: number }) => {
+    const surface = prepare(parts.names, column.width, column.height);
     if (!surface) return;
-    drawAxis(surface, now, colours);
-    axisDrawn = [now, colours];
-  };
+    // On a phone names lie upon the bars, whose canvas has the bands.
+    if (!column.lengths) drawBands(surface, column, 0);
+    drawMarks(surface, column);
+    drawNames(surface, column);
+  });
+  /** The axis does not scroll. */
+  const drawTicks = whenChanged(({ from, to, width, height, colours }: { from: number; to: number; width: number; height: number; colours: Palette }) => {
+    const surface = prepare(axis, width, height);
+    if (surface) drawAxis(surface, scaleOf(from, to, width), colours);
+  });
   const frames = onceAFrame(draw);
   const frame: Frame = {
     scale,
     ask: frames.ask,
     left: names,
     scrollBy: (pixels) => scrollTo(top + pixels),
+    foldsAt: (row, x) => {
+      const rows = state.rows.peek()!;
+      return isParent(state.model.peek()!, rows.codes[row]!) && isAtChevron(indent, rows.levels[row]!, x);
+    },
     rowAt: (y) => {
       const row = Math.floor((y + top) / shape().rowHeight);
       return row >= 0 && row < (state.rows.peek()?.count ?? 0) ? row : -1;
@@ -166,7 +177,7 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
 
   const stops = [
     observeSize(scroller, (width, view) => {
-      size.value = { width: scroller.clientWidth || width, view };
+      size.value = { width: scroller.clientWidth || width, view, axis: axis.clientHeight };
     }),
     effect(() => {
       const { width, view } = size.value;
@@ -175,7 +186,8 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
       parts.grip.ariaValueNow = String(nameWidth);
       stage.style.height = `${view}px`;
       bars.style.width = `${width - (narrow.value ? 0 : nameWidth)}px`;
-      bars.style.height = `${view}px`;
+      parts.names.style.width = `${nameWidth}px`;
+      bars.style.height = parts.names.style.height = `${view}px`;
       const now = extent();
       sizer.style.height = `${scrolledHeight(now)}px`;
       frames.ask();
@@ -183,10 +195,9 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
     effect(settle),
     effect(() => {
       // All that is painted; a frame comes of it.
-      void [state.rows.value, state.window.value, state.chosen.value, state.colour.value, state.found.value, palette()];
+      void [state.rows.value, state.window.value, state.chosen.value, state.colour.value, state.found.value, state.hover.value, palette()];
       frames.ask();
     }),
-    effect(() => grid.hover(state.hover.value)),
     effect(() => {
       // Back and forward lead to the place where the reader was.
       const said = state.params.value.get('top');
@@ -207,6 +218,7 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
     attachPointer(parts, state, frame),
     attachScrolling(),
     frames.stop,
+    () => grid.stop(),
     () => clearTimeout(writing),
   ];
   return () => stops.forEach((stop) => stop());
@@ -242,12 +254,27 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
     scroller.addEventListener('scroll', scrolled, { passive: true });
     scroller.addEventListener('wheel', wheel, { passive: false });
     parts.grid.addEventListener('keydown', keyed);
+    parts.grid.addEventListener('focus', frames.ask);
+    parts.grid.addEventListener('blur', frames.ask);
     return () => {
       scroller.removeEventListener('scroll', scrolled);
       scroller.removeEventListener('wheel', wheel);
       parts.grid.removeEventListener('keydown', keyed);
+      parts.grid.removeEventListener('focus', frames.ask);
+      parts.grid.removeEventListener('blur', frames.ask);
     };
   }
+}
+
+/** Draws all that has a place in time; words lie upon the rest. */
+function drawTimes(surface: Surface, scene: Scene): void {
+  if (!narrow.peek()) drawGrid(surface, scene.scale, scene.palette);
+  drawTail(surface, scene);
+  const drawOver = drawBars(surface, scene);
+  drawThread(surface, scene, scene.model.thread, false);
+  drawThread(surface, scene, scene.model.tail, true);
+  drawOver();
+  nameTail(surface, scene);
 }
 
 /** The code of the row that shows what is chosen: its own, or that of what it is folded into. */

@@ -17,6 +17,7 @@ export function Waterfall({ state, root }: { state: TraceState; root: { current:
       sizer: find('.sizer'),
       stage: find('.stage'),
       grid: find('.grid'),
+      names: find('.names'),
       bars: find('.bars'),
       cursor: find('.cursor'),
       cursorTime: find('.cursor-time'),
@@ -41,6 +42,7 @@ export function Waterfall({ state, root }: { state: TraceState; root: { current:
           <div class="stage">
             <div class="grid" role="treegrid" aria-label="Spans" tabIndex={0} />
             <canvas class="bars" aria-hidden="true" />
+            <canvas class="names" aria-hidden="true" />
             <div class="cursor" hidden />
           </div>
         </div>

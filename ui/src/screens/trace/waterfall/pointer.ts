@@ -27,6 +27,8 @@ export function attachPointer(parts: Parts, state: TraceState, frame: Frame): ()
   on(stage, 'pointermove', (event) => {
     const { x, y } = place(event);
     const row = frame.rowAt(y);
+    const cursorShape = row >= 0 && frame.foldsAt(row, x + frame.left()) ? 'pointer' : '';
+    if (stage.style.cursor !== cursorShape) stage.style.cursor = cursorShape;
     const code = row >= 0 ? state.rows.peek()!.codes[row]! : -1;
     state.hover.value = code >= 0 ? code : -1;
     if (row !== named) {
@@ -57,12 +59,11 @@ export function attachPointer(parts: Parts, state: TraceState, frame: Frame): ()
 
   on(stage, 'click', (event) => {
     if (dragged) return;
-    const { y } = place(event);
+    const { x, y } = place(event);
     const row = frame.rowAt(y);
     if (row < 0) return;
     const code = state.rows.peek()!.codes[row]!;
-    const onChevron = (event.target as Element).classList.contains('chevron');
-    if (onChevron) state.toggle(code);
+    if (frame.foldsAt(row, x + frame.left())) state.toggle(code);
     else {
       // On a phone a touch asks for the sheet; beside a waterfall the pane is there, unless it was closed.
       if (narrow.peek()) state.put({ details: '1' }, 'soon');
