@@ -8,6 +8,7 @@
 
 mod check;
 mod counts;
+mod debian;
 mod parts;
 mod sim;
 mod tidy;
@@ -24,7 +25,7 @@ Development commands of clew
   cargo xtask check [--deep]     everything a change must pass: fmt, tidy, parts, ui, clippy, docs, tests, browser
                                  --deep: many more property-test cases, and cargo-deny where it is installed
   cargo xtask tidy               house rules: arrows between crates, sizes, ASCII, links, words
-  cargo xtask parts              install the client libraries that tests need (into .parts, or $XTASK_PARTS)
+  cargo xtask parts              install the clients and servers that tests need (into .parts, or $XTASK_PARTS)
   cargo xtask ui                 build the web page into ui/dist, and the types of the API
   cargo xtask ui --check         fail unless ui/dist is what the sources make; types, vitest, the first load's budget
   cargo xtask ui --browser       the tests in ui/tests, in Chromium, against the binary; more words go to Playwright

@@ -1,5 +1,5 @@
-//! Client libraries that tests need and that are not of the workspace: OpenTelemetry for Python, Node, Java, Go and
-//! Rust. Tests with them ask nothing of the network.
+//! Clients and servers that tests need and that are not of the workspace: OpenTelemetry for Python, Node, Java, Go and
+//! Rust, and Prometheus. Tests with them ask nothing of the network.
 //!
 //! Versions are pinned by the files in `crates/clew/tests/clients/`. A part is installed again only when those files,
 //! the tool that installs it or its folder have changed: its stamp, written last, holds all of them.
@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::debian::apt_get;
 use crate::{cargo, succeed};
 
 const SOURCE: &str = "crates/clew/tests/clients";
@@ -25,6 +26,7 @@ struct Part {
 
 const NODE_INPUTS: &[&str] = &["package.json", "package-lock.json", ".npmrc"];
 const GO_INPUTS: &[&str] = &["go.mod", "go.sum", "deps.go"];
+const DEBIAN_INPUTS: &[&str] = &["packages.txt"];
 const RUST_INPUTS: &[&str] = &["Cargo.toml", "Cargo.lock"];
 
 const PARTS: &[Part] = &[
@@ -33,6 +35,7 @@ const PARTS: &[Part] = &[
     Part { name: "java", version: ["mvn", "--version"], inputs: &["pom.xml"], install: java },
     Part { name: "go", version: ["go", "version"], inputs: GO_INPUTS, install: go },
     Part { name: "rust", version: ["rustc", "--version"], inputs: RUST_INPUTS, install: rust },
+    Part { name: "prometheus", version: ["dpkg", "--version"], inputs: DEBIAN_INPUTS, install: debian },
 ];
 
 /// Installs what is missing and returns the folder of the parts.
@@ -122,6 +125,27 @@ fn rust(source: &Path, folder: &Path) -> Result<()> {
     let mut cargo = cargo(folder);
     cargo.env("CARGO_TARGET_DIR", folder.join("target"));
     succeed(cargo.args(["build", "--quiet", "--locked"]))
+}
+
+/// Packages of Debian, unpacked into the folder: nothing is installed, and no service starts. Their versions are those of the
+/// machine's Debian.
+fn debian(source: &Path, folder: &Path) -> Result<()> {
+    let listed = fs::read_to_string(source.join("packages.txt")).context("cannot read packages.txt")?;
+    let names: Vec<&str> = listed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let download = || succeed(Command::new("apt-get").args(["--quiet", "download"]).args(&names).current_dir(folder));
+    if download().is_err() {
+        // A fresh machine may have no list of packages yet.
+        succeed(apt_get().arg("update"))?;
+        download()?;
+    }
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let package = entry?.path();
+        if package.extension().is_some_and(|ending| ending == "deb") {
+            succeed(Command::new("dpkg").arg("-x").arg(&package).arg(folder))?;
+            fs::remove_file(&package).with_context(|| format!("cannot remove {}", package.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn copy(names: &[&str], source: &Path, folder: &Path) -> Result<()> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::attributes::{self, AttributesRequest, KeysAnswer, ValuesAnswer};
 use crate::identity::canonical;
 use crate::value::Value;
-use crate::{Notes, Span, SpanId, SpanTest, Summary, Tenant, TraceId, summarize};
+use crate::{Notes, Span, SpanId, SpanTest, Summary, Tenant, TraceId, Verdict, summarize};
 
 /// Which part of a span a condition looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -282,6 +282,17 @@ pub struct SummariesAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct TraceVersion(pub Vec<(u64, u64)>);
 
+/// How far a trace has come.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TraceState {
+    /// Whether all its spans are counted, so that its verdict stands.
+    pub is_settled: bool,
+    /// What was decided; `None` until it was settled once.
+    pub verdict: Option<Verdict>,
+    /// Spans that came after it was settled first, as far as that is still known.
+    pub late_span_count: u64,
+}
+
 /// A question about traces that are known: which of their spans meet one of the filters.
 #[derive(Debug, Clone, Copy)]
 pub struct MatchedRequest<'r> {
@@ -434,6 +445,17 @@ pub trait SpanSource: Send + Sync {
 
     /// All rows of these traces.
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError>;
+
+    /// How far a trace has come, of which these are all spans, identical ones once.
+    fn trace_state(&self, _tenant: &Tenant, _spans: &[Span]) -> TraceState {
+        TraceState::default()
+    }
+
+    /// The same for a list of traces in the order of their ids, without reading a span: of a trace that goes on after it was
+    /// settled, only a verdict that is not what every trace has is known.
+    fn trace_states(&self, _tenant: &Tenant, ids: &[TraceId]) -> Vec<TraceState> {
+        vec![TraceState::default(); ids.len()]
+    }
 
     /// The services that sent spans, sorted.
     fn services(&self, tenant: &Tenant) -> Result<Vec<String>, ScanError>;

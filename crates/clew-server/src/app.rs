@@ -14,8 +14,9 @@ use clew_wire::otlp::Limits;
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 
-use crate::ask::TraceCache;
+use crate::ask::live::LiveRoom;
 use crate::ask::question::TOTAL_BOUND;
+use crate::ask::{HealthLimits, TraceCache};
 use crate::demo::{Demo, DemoRoom};
 use crate::figures::Figures;
 use crate::hints::{Example, Hint, Hints};
@@ -69,8 +70,12 @@ pub struct ServerConfig {
     pub trace_cache_bytes: usize,
     /// Largest file that is explained and not kept, and how much all such files at once may take (`query.explain_bytes`).
     pub explain_bytes: usize,
+    /// Streams of settled traces open at once; more are refused with a retry hint (`query.live_streams`).
+    pub live_streams: usize,
     /// Matches that a bounded total counts at most. The API's documents name the default.
     pub total_bound: u64,
+    /// From when on a node of the graph of services is not well (`health.*`).
+    pub health: HealthLimits,
 }
 
 impl Default for ServerConfig {
@@ -96,7 +101,9 @@ impl Default for ServerConfig {
             query_concurrency: 16,
             trace_cache_bytes: 256 << 20,
             explain_bytes: 64 << 20,
+            live_streams: 64,
             total_bound: TOTAL_BOUND,
+            health: HealthLimits::default(),
         }
     }
 }
@@ -153,6 +160,8 @@ pub struct App {
     pub(crate) demo: DemoRoom,
     /// One permit for each query that may run.
     pub queries: Arc<Semaphore>,
+    /// Streams of settled traces.
+    pub(crate) live: LiveRoom,
     /// Explained traces that were asked for lately.
     pub traces: TraceCache,
     /// The bytes of files that are being explained.
@@ -177,6 +186,7 @@ impl App {
             doors: OnceLock::new(),
             demo: DemoRoom::new(),
             queries: Arc::new(Semaphore::new(config.query_concurrency.min(Semaphore::MAX_PERMITS))),
+            live: LiveRoom::new(config.live_streams),
             traces: TraceCache::new(config.trace_cache_bytes),
             explaining: InFlight::new(config.explain_bytes, config.in_flight_wait),
             tenants: Tenants::new(held, config.tenants, config.tenant_spans_per_second),

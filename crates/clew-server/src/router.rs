@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use clew_store::HealthReason;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt as _;
@@ -18,19 +18,22 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::figures::{self, Misdirected};
+use crate::figures::{self, Format, Misdirected};
 use crate::hints::{self, Astray, Example, Hint};
 use crate::problem::Problem;
 use crate::{ask, delete, demo, hosts, pins, receive, ui};
 
 /// Paths that a lost sender or reader may have meant.
-const KNOWN_PATHS: [&str; 26] = [
+const KNOWN_PATHS: [&str; 29] = [
     "/v1/traces",
     "/v1/metrics",
     "/v1/logs",
     "/v1development/profiles",
     "/v1/traces/search",
     "/v1/traces/heatmap",
+    "/v1/metrics/red",
+    "/v1/dependencies",
+    "/v1/live",
     "/v1/tenants",
     "/v1/attributes",
     "/v1/attributes/values",
@@ -61,6 +64,9 @@ Search   GET  /v1/traces/search?service=  also operation=, status=error, minDura
 Picture  GET  /v1/traces/heatmap          all matches of a search, counted over time and duration
 Explain  GET  /v1/traces/{id}             one trace and its critical path
 Find     GET  /v1/traces/{id}/find?text=  which of its spans have a text in them
+Figures  GET  /v1/metrics/red           rates, errors and durations: service=, groupBy=, step=
+Graph    GET  /v1/dependencies          who calls whom, and how well that goes
+Live     GET  /v1/live                  traces as they are settled, as server-sent events
 View     POST /v1/explain                 the traces of a file (OTLP, Jaeger, Zipkin), explained and not kept
 Export   GET  /v1/export?since=1d         whole traces as OTLP, oldest first; the filters of a search
 Delete   DELETE /v1/traces/{id}           and /v1/tenants/{tenant}?confirm={tenant}
@@ -70,7 +76,7 @@ Names    GET  /v1/services                /v1/services/{service}/operations, /v1
 State    GET  /v1/health  /v1/ready  /metrics  /v1/figures
 API      GET  /v1/openapi.json
 
-On the command line: clew search, clew trace ID, clew export, clew import, clew demo, clew --help.
+On the command line: clew search, clew trace ID, clew tail, clew export, clew import, clew demo, clew --help.
 ";
 
 /// Everything that clew answers over HTTP, one per server.
@@ -124,6 +130,7 @@ impl Doorway {
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
+        .layer(axum::middleware::from_fn(ask::compress::compressed))
         .route("/v1/health", get(health))
         .route("/v1/ready", get(ready))
         .merge(figures::routes())
@@ -179,8 +186,15 @@ async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
     Ok(Json(Health::of(reasons)))
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, figures::CONTENT_TYPE)], figures::render(&app))
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let served = Format::ALL.map(|format| (format.media_type(), format));
+    let format = ask::accept::choose(&headers, &served).unwrap_or_default();
+    // It lists a folder, and may have many series.
+    let page = tokio::task::spawn_blocking(move || figures::render(&app, format)).await;
+    let failed =
+        |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be written; see the server's log");
+    let headers = [(CONTENT_TYPE, format.content_type()), (VARY, "accept")];
+    Ok((headers, page.map_err(failed)?).into_response())
 }
 
 async fn unknown_path(State(app): State<Arc<App>>, request: Request) -> Problem {

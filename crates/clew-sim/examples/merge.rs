@@ -103,7 +103,7 @@ fn write(folder: &Path, blocks: u64, spans: usize) -> Done {
         let sink = files.sink(name, BlockFile::Data)?;
         let tenants = [(Tenant::default(), all)];
         let started = cpu_nanos()?;
-        let Finished { meta, side, mut sink } =
+        let Finished { meta, side, mut sink, .. } =
             write_spans(&tenants, &Requests::default(), sink, WriteOptions::new(name))?;
         sink.flush()?;
         files.put_side(name, &side)?;
@@ -151,7 +151,7 @@ fn read(folder: &Path, memory_bytes: u64) -> Done {
     let rows = std::env::var("ROWS").map_or(32768, |rows| rows.parse().expect("a number"));
     let merged =
         merge.write(sink, WriteOptions { row_group_rows: rows, ..WriteOptions::new(name) }, &Requests::default())?;
-    let Finished { meta, side, mut sink } = merged.finished.ok_or("there are no spans")?;
+    let Finished { meta, side, mut sink, .. } = merged.finished.ok_or("there are no spans")?;
     sink.flush()?;
     files.put_side(name, &side)?;
     let read_bytes: u64 = inputs.iter().map(|block| block.meta().data_bytes + block.side_bytes()).sum();

@@ -83,6 +83,8 @@ pub struct SettleConfig {
     pub cache_bytes: usize,
     /// Figures are kept so long, by the minute that they speak of.
     pub figures_age: Duration,
+    /// Most series, and most edges, that have counters of their own since the start; later ones are counted as `(other)`.
+    pub metric_series: usize,
 }
 
 impl SettleConfig {
@@ -104,6 +106,7 @@ impl Default for SettleConfig {
             file_bytes: 4 << 20,
             cache_bytes: 32 << 20,
             figures_age: Duration::from_hours(30 * 24),
+            metric_series: 10_000,
         }
     }
 }

@@ -7,6 +7,7 @@ use clew_block::CacheFigures;
 use clew_model::Tenant;
 
 use crate::keep::KeepTotals;
+use crate::settle::SettleTotals;
 
 /// Counts of observed durations in fixed buckets; written from any thread.
 #[derive(Debug)]
@@ -141,6 +142,9 @@ pub struct StoreFigures {
     pub seal_seconds: HistogramFigures,
     /// What the keeper did since the start.
     pub kept: KeepTotals,
+    /// Of the last block that was sealed, the keys of spans' attributes with most distinct values, and how many of these 32 Ki
+    /// spans had at most.
+    pub various_keys: Vec<(String, u64)>,
     /// Blocks that are shown.
     pub blocks: u64,
     /// Spans in them.
@@ -161,6 +165,25 @@ pub struct StoreFigures {
     pub tenant_bytes: BTreeMap<Tenant, u64>,
     /// The cache of sidecars and footers.
     pub cache: CacheFigures,
+    /// Settling.
+    pub settle: SettleFigures,
     /// Bytes that are free on the data folder's file system; `None` when it does not say.
     pub available_bytes: Option<u64>,
+}
+
+/// What was settled since the start, and what waits.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SettleFigures {
+    /// How long traces waited to be settled after they were complete.
+    pub delay_seconds: HistogramFigures,
+    /// How long looks took that settled something.
+    pub look_seconds: HistogramFigures,
+    /// Sums since the start.
+    pub totals: SettleTotals,
+    /// Traces that have spans which no settlement has counted, as of the last look.
+    pub pending_traces: u64,
+    /// All that was received before is counted, in unix nanoseconds.
+    pub watermark_unix_nanos: u64,
+    /// When the oldest span was received that no block holds, in unix nanoseconds; `None` when all spans are in blocks.
+    pub unsealed_from_unix_nanos: Option<u64>,
 }

@@ -27,7 +27,7 @@ pub use check::{
     StrayFile, check, columns,
 };
 pub use config::{Ports, SettleConfig, StoreConfig};
-pub use figures::{Histogram, HistogramFigures, StoreFigures};
+pub use figures::{Histogram, HistogramFigures, SettleFigures, StoreFigures};
 pub use generation::Generation;
 pub use health::HealthReason;
 pub use live::Live;

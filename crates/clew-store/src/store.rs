@@ -12,14 +12,15 @@ use clew_model::{RefuseReason, Tenant, TraceId};
 use crossbeam_channel::Sender;
 
 use crate::driver::{Counters, DriverConfig, LogThread, Message, Reply, Shared};
+use crate::figures::SettleFigures;
 use crate::keep::thread::{Answer, KeepHealth, Message as KeepMessage};
 use crate::keep::{self, KeepCounters, KeepError};
 use crate::log::recover::segment_files;
 use crate::log::{Damage, Status};
 use crate::port::Disk;
 use crate::replay::Replay;
-use crate::settle::thread::{Message as SettleMessage, Parts, SettleCounters};
-use crate::settle::{self, Judge, KeepAll, Settler};
+use crate::settle::thread::{Message as SettleMessage, Parts, SettleCounters, lock};
+use crate::settle::{self, Book, Judge, KeepAll, Settler, SpanTotals};
 use crate::start::{self, Started};
 use crate::view::View;
 use crate::{Batch, Encoding, HealthReason, Outcome, Ports, StoreConfig, StoreFigures, driver, folder};
@@ -106,6 +107,8 @@ struct Inner {
     cache: Arc<clew_block::Cache>,
     disk: Arc<dyn Disk>,
     settle_messages: Sender<SettleMessage>,
+    /// What is not counted yet.
+    book: Arc<Mutex<Book>>,
     threads: Mutex<Option<Threads>>,
     closed: OnceLock<Result<(), CloseError>>,
 }
@@ -140,7 +143,7 @@ impl Store {
             keeper: keep_messages,
             keep_health: KeepHealth::default(),
             settle_health: KeepHealth::default(),
-            settled: SettleCounters::default(),
+            settled: SettleCounters::new(&config.settle),
             intake: Arc::clone(&intake),
             clock: ports.clock,
             stopping: AtomicBool::new(false),
@@ -163,7 +166,7 @@ impl Store {
         let keep_thread =
             keep::thread::start(keeper, Arc::clone(&shared), own, messages.clone(), lock).map_err(failed)?;
         let (settle_messages, told) = crossbeam_channel::unbounded();
-        let parts = Parts { settler, judge_state, book, intake, config: config.clone() };
+        let parts = Parts { settler, judge_state, book: Arc::clone(&book), intake, config: config.clone() };
         let settle_thread = settle::thread::start(parts, Arc::clone(&shared), told).map_err(failed)?;
         let threads = Mutex::new(Some((log_thread, keep_thread, settle_thread)));
         let closed = OnceLock::new();
@@ -179,6 +182,7 @@ impl Store {
             cache,
             disk,
             settle_messages,
+            book,
             threads,
             closed,
         };
@@ -324,6 +328,11 @@ impl Store {
         &self.inner.config
     }
 
+    /// Looks at the counters of settled spans and calls. Nothing is settled meanwhile.
+    pub fn read_span_totals<T>(&self, read: impl FnOnce(&SpanTotals) -> T) -> T {
+        self.inner.shared.settled.read_spans(read)
+    }
+
     /// Figures for `/metrics`.
     pub fn figures(&self) -> StoreFigures {
         let Inner { shared, replay, damage, .. } = &*self.inner;
@@ -356,6 +365,7 @@ impl Store {
             corrupt_block_places: view.blocks.iter().map(|block| block.damage().len() as u64).sum(),
             seal_seconds: self.inner.kept.seal_seconds.read(),
             kept: self.inner.kept.totals(),
+            various_keys: self.inner.kept.various_keys.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             blocks: view.blocks.len() as u64,
             block_spans: view.blocks.iter().map(|block| block.meta().row_count).sum(),
             block_data_bytes: view.blocks.iter().map(|block| block.meta().data_bytes).sum(),
@@ -366,6 +376,7 @@ impl Store {
             block_received_unix_nanos: received(&view),
             tenant_bytes: tenant_bytes(&view),
             cache: self.inner.cache.figures(),
+            settle: self.inner.settle_figures(&view),
             available_bytes: self.inner.disk.space(&self.inner.config.data_dir).ok().map(|space| space.available_bytes),
         }
     }
@@ -379,6 +390,19 @@ impl Store {
 }
 
 impl Inner {
+    fn settle_figures(&self, view: &View) -> SettleFigures {
+        let settled = &self.shared.settled;
+        let unsealed = view.generations.iter().map(|generation| generation.received_from());
+        SettleFigures {
+            delay_seconds: settled.delay_seconds.read(),
+            look_seconds: settled.look_seconds.read(),
+            totals: settled.totals(),
+            pending_traces: lock(&self.book).len() as u64,
+            watermark_unix_nanos: view.settled.watermark_unix_nanos(),
+            unsealed_from_unix_nanos: unsealed.min().filter(|received| *received < u64::MAX),
+        }
+    }
+
     fn close(&self) -> Result<(), CloseError> {
         if !self.shared.stopping.swap(true, Ordering::AcqRel) {
             // Should a thread be gone, there is nothing to stop.

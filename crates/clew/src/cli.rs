@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches
 use clap_complete::Shell;
 
 use crate::config::SETTINGS;
-use crate::{check, delete, demo, exit, export, import, load, pins, search, trace};
+use crate::{check, delete, demo, exit, export, import, load, pins, search, tail, trace};
 
 /// clew keeps the spans of your services and says where the time went.
 ///
@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Show a trace: a sentence that says where the time went, and a waterfall
     #[command(after_long_help = trace::EXAMPLES)]
     Trace(trace::Question),
+    /// Print traces as they are settled, until it is stopped
+    #[command(after_long_help = tail::EXAMPLES)]
+    Tail(tail::Options),
     /// Write whole traces to a file, as OTLP
     #[command(after_long_help = export::EXAMPLES)]
     Export(export::Options),

@@ -65,6 +65,20 @@ impl Server {
         Ok(Streamed { incomplete, body: response.into_body().into_with_config().limit(u64::MAX).reader() })
     }
 
+    /// A stream of events, which has no end of its own; those after the one that was seen last.
+    pub(crate) fn events(
+        &self,
+        path: &str,
+        query: &[(String, String)],
+        seen: Option<u64>,
+    ) -> Result<BodyReader<'static>, Failure> {
+        let mut request = agent(None).get(format!("{}{path}", self.base()?)).header("Accept", "text/event-stream");
+        if let Some(seen) = seen {
+            request = request.header("Last-Event-ID", seen.to_string());
+        }
+        Ok(self.call(request, query)?.into_body().into_with_config().limit(u64::MAX).reader())
+    }
+
     /// A POST of an OTLP request in protobuf; any status is an answer.
     pub(crate) fn post_otlp(&self, agent: &Agent, body: &[u8]) -> Result<Response<Body>, Failure> {
         let request = agent.post(format!("{}/v1/traces", self.base()?));

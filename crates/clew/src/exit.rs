@@ -71,10 +71,16 @@ pub(crate) fn explained(error: &clap::Error) -> ExitCode {
 
 /// Writes to standard output. A reader that has gone, as `head` does, ends the output and is no failure.
 pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
+    print_on(text).map(|_| ())
+}
+
+/// The same for output that has no end of its own: `false` when its reader has gone.
+pub(crate) fn print_on(text: impl Display) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

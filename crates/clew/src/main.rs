@@ -18,6 +18,7 @@ mod progress;
 mod render;
 mod search;
 mod serve;
+mod tail;
 mod trace;
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Serve(settings)) => serve::run(settings),
         Some(Command::Search(question)) => search::run(&question),
         Some(Command::Trace(question)) => trace::run(&question),
+        Some(Command::Tail(options)) => tail::run(&options),
         Some(Command::Export(options)) => export::run(&options),
         Some(Command::Import(options)) => import::run(&options),
         Some(Command::Delete { what }) => delete::run(&what),

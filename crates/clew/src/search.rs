@@ -113,7 +113,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// A duration as the API takes it: a decimal number of milliseconds.
-fn millis(text: &str) -> Result<String, String> {
+pub(crate) fn millis(text: &str) -> Result<String, String> {
     let at = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     let scale = match unit.trim() {

@@ -1,10 +1,10 @@
 //! The browser that tests drive: Debian's Chromium, or the one that `CHROMIUM` names.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::debian::apt_get;
 use crate::succeed;
 
 const INSTALL: &[&str] = &["install", "-y", "--no-install-recommends", "chromium"];
@@ -29,28 +29,12 @@ pub(super) fn chromium() -> Result<PathBuf> {
 }
 
 fn install() -> Result<()> {
-    let apt_get = || {
-        let mut command = if is_root() { Command::new("apt-get") } else { sudo() };
-        command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        command
-    };
     if succeed(apt_get().args(INSTALL)).is_ok() {
         return Ok(());
     }
     // A fresh machine may have no list of packages yet.
     succeed(apt_get().arg("update"))?;
     succeed(apt_get().args(INSTALL))
-}
-
-fn sudo() -> Command {
-    let mut command = Command::new("sudo");
-    command.args(["--non-interactive", "apt-get"]);
-    command
-}
-
-fn is_root() -> bool {
-    let said = Command::new("id").arg("-u").output();
-    said.is_ok_and(|said| said.stdout.trim_ascii() == b"0")
 }
 
 fn in_path(name: &str) -> Option<PathBuf> {

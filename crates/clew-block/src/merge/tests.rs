@@ -36,7 +36,7 @@ fn options(name: u64) -> WriteOptions {
 }
 
 fn open(finished: Finished<Vec<u8>>) -> Block {
-    let Finished { meta, side, sink } = finished;
+    let Finished { meta, side, sink, .. } = finished;
     let side_bytes = side.count();
     let files = Files(sink.into(), side.into_vec().into());
     Block::new(Arc::new(meta), side_bytes, Arc::new(files), Arc::new(Cache::new(1 << 20)))

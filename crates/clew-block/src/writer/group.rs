@@ -3,6 +3,7 @@
 use clew_model::scan::AttributeScope;
 use clew_model::{Notes, ValueRef};
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::layout::Layout;
 use crate::row::Row;
@@ -22,6 +23,8 @@ pub(super) struct GroupBuilder {
     scopes: Vec<bool>,
     recent: Vec<u64>,
     hashes: HashTable<u64>,
+    /// Distinct values so far, by number of the layout's keys.
+    values: Vec<u32>,
 }
 
 impl GroupBuilder {
@@ -34,6 +37,7 @@ impl GroupBuilder {
             scopes: vec![false; layout.scopes.len()],
             recent: vec![0; RECENT],
             hashes: HashTable::new(),
+            values: vec![0; layout.keys.len()],
         }
     }
 
@@ -71,23 +75,28 @@ impl GroupBuilder {
             let recent = &mut self.recent[hash as usize % RECENT];
             if *recent != hash {
                 *recent = hash;
-                insert(&mut self.hashes, hash);
+                self.values[key as usize] += u32::from(insert(&mut self.hashes, hash));
             }
         }
     }
 
     /// The group, apart from its services and where its filter lies, and the filter. The next group begins.
     pub(super) fn finish(&mut self, layout: &Layout) -> (Finished, Bloom) {
+        let values = std::mem::replace(&mut self.values, vec![0; layout.keys.len()]);
         let mut services = Vec::new();
         let mut keys: Vec<Key> = Vec::new();
         for (at, resource) in layout.resources.iter().enumerate().filter(|(at, _)| self.resources[*at]) {
             services.push(layout.service_of_resource[at]);
             keys.extend(resource.keys.iter().cloned());
-            resource.hashes.iter().for_each(|hash| insert(&mut self.hashes, *hash));
+            for hash in &resource.hashes {
+                insert(&mut self.hashes, *hash);
+            }
         }
         for (_, scope) in layout.scopes.iter().enumerate().filter(|(at, _)| self.scopes[*at]) {
             keys.extend(scope.keys.iter().cloned());
-            scope.hashes.iter().for_each(|hash| insert(&mut self.hashes, *hash));
+            for hash in &scope.hashes {
+                insert(&mut self.hashes, *hash);
+            }
         }
         let mut of_spans = vec![false; layout.keys.len()];
         for (_, shape) in layout.shapes.iter().enumerate().filter(|(at, _)| self.shapes[*at]) {
@@ -107,7 +116,7 @@ impl GroupBuilder {
         for seen in [&mut self.shapes, &mut self.resources, &mut self.scopes] {
             seen.fill(false);
         }
-        (Finished { group: std::mem::replace(&mut self.group, empty()), services, keys }, bloom)
+        (Finished { group: std::mem::replace(&mut self.group, empty()), services, keys, values }, bloom)
     }
 }
 
@@ -118,6 +127,8 @@ pub(super) struct Finished {
     /// By number of the layout's services.
     pub(super) services: Vec<u32>,
     pub(super) keys: Vec<Key>,
+    /// Distinct values in spans' own attributes, by number of the layout's keys.
+    pub(super) values: Vec<u32>,
 }
 
 /// The shortest and the longest of no spans.
@@ -127,7 +138,11 @@ fn empty() -> Group {
     Group { duration_nanos: NO_DURATIONS, ..Group::default() }
 }
 
-fn insert(hashes: &mut HashTable<u64>, hash: u64) {
+/// Adds a hash; whether it is new.
+fn insert(hashes: &mut HashTable<u64>, hash: u64) -> bool {
     // The hashes are spread already; their high bits choose the block of the filter, so the table takes them turned.
-    hashes.entry(hash, |known| *known == hash, |known| *known).or_insert(hash);
+    let entry = hashes.entry(hash, |known| *known == hash, |known| *known);
+    let is_new = matches!(entry, Entry::Vacant(_));
+    entry.or_insert(hash);
+    is_new
 }

@@ -13,6 +13,8 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
 
@@ -39,6 +41,8 @@ const BATCH_ROWS: usize = 4096;
 /// A batch ends early when its texts have so many bytes, long before offsets of 32 bits could overflow: what is added
 /// beyond is one span, which came in one request.
 const BATCH_BYTES: usize = 32 << 20;
+/// Keys that are told for their distinct values.
+const VARIOUS_KEYS: usize = 10;
 
 /// What a block is, apart from its rows.
 #[derive(Debug, Clone)]
@@ -80,6 +84,8 @@ pub struct Writer<W: Write + Send> {
     /// Services of the trace under way.
     services: Vec<u32>,
     operations: Vec<u32>,
+    /// Most distinct values of a row group, by number of the layout's keys.
+    values: Vec<u32>,
     /// Of the next trace.
     verdict: Option<Verdict>,
 }
@@ -99,6 +105,9 @@ pub struct Finished<W> {
     pub side: SideBytes,
     /// The sink, which holds the Parquet file.
     pub sink: W,
+    /// The keys of spans' own attributes that have most distinct values, and how many of these a row group holds at most;
+    /// the most first.
+    pub various_keys: Vec<(String, u64)>,
 }
 
 /// A block that could not be written.
@@ -148,6 +157,7 @@ impl<W: Write + Send> Writer<W> {
         let out = ArrowWriter::try_new_with_options(Summed::new(sink), batch.schema(), writing)?;
         Ok(Self {
             group: GroupBuilder::new(&layout, options.zone_rows),
+            values: vec![0; layout.keys.len()],
             options,
             layout,
             out,
@@ -260,8 +270,9 @@ impl<W: Write + Send> Writer<W> {
             tenants: self.side.take_tenants(),
             replaces: options.replaces,
         };
+        let various_keys = various_keys(&self.layout, &self.values);
         let side = self.side.finish(&self.layout, &meta, &sums, requests, options.zone_rows);
-        Ok(Finished { meta, side, sink })
+        Ok(Finished { meta, side, sink, various_keys })
     }
 
     /// What would make a file that no one can read back.
@@ -301,8 +312,21 @@ impl<W: Write + Send> Writer<W> {
         self.flush_batch()?;
         self.out.flush()?;
         if self.group.rows() > 0 {
-            self.side.group(self.group.finish(&self.layout));
+            let finished = self.group.finish(&self.layout);
+            self.values.iter_mut().zip(&finished.0.values).for_each(|(most, values)| *most = (*most).max(*values));
+            self.side.group(finished);
         }
         Ok(())
     }
+}
+
+/// The keys with most distinct values; one whose values have several types counts all of them.
+fn various_keys(layout: &Layout, values: &[u32]) -> Vec<(String, u64)> {
+    let mut by_key: BTreeMap<&str, u64> = BTreeMap::new();
+    for (key, values) in layout.keys.iter().zip(values).filter(|(_, values)| **values > 0) {
+        *by_key.entry(&*key.key).or_default() += u64::from(*values);
+    }
+    let mut ranked: Vec<(&str, u64)> = by_key.into_iter().collect();
+    ranked.sort_by_key(|(key, values)| (Reverse(*values), *key));
+    ranked.into_iter().take(VARIOUS_KEYS).map(|(key, values)| (key.to_owned(), values)).collect()
 }

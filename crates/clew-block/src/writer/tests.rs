@@ -309,6 +309,27 @@ fn the_file_is_plain_parquet() {
 }
 
 #[test]
+fn keys_with_most_distinct_values_are_told() {
+    let span = |number: u64| Span {
+        trace_id: draw::trace_id(1),
+        span_id: draw::span_id(number as u8 + 1),
+        start_unix_nanos: number,
+        attributes: vec![
+            Attribute::new("id", number as i64),
+            Attribute::new("id", format!("text {number}").as_str()),
+            Attribute::new("region", "eu"),
+            Attribute::new("third", (number % 3) as i64),
+        ],
+        ..Span::default()
+    };
+    let spans: Vec<Span> = (0..20).map(span).collect();
+    let finished = write_spans(&[(tenant("a"), spans)], &Requests::default(), Vec::new(), small()).unwrap();
+    let told: Vec<_> = finished.various_keys.iter().map(|(key, values)| (key.as_str(), *values)).collect();
+    // Row groups of seven, and two types of one key.
+    assert_eq!(told, [("id", 14), ("third", 3), ("region", 1)]);
+}
+
+#[test]
 fn a_block_may_be_empty() {
     let finished = write_spans(&[(tenant("a"), Vec::new())], &Requests::default(), Vec::new(), small()).unwrap();
     assert!(read(&finished.sink).is_empty());

@@ -23,7 +23,7 @@ enum Coding {
     Gzip,
 }
 
-/// Compresses JSON and HTML whose length is known. Streams are left alone.
+/// Compresses JSON, HTML and figures whose length is known. Streams are left alone.
 pub(crate) async fn compressed(request: Request, next: Next) -> Response {
     let coding = Coding::accepted(request.headers());
     let mut response = next.run(request).await;
@@ -52,8 +52,8 @@ pub(crate) async fn compressed(request: Request, next: Next) -> Response {
 /// Whether the answer is text that is not encoded yet.
 fn is_text(headers: &HeaderMap) -> bool {
     let media_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    !headers.contains_key(CONTENT_ENCODING)
-        && (media_type.starts_with(b"application/json") || media_type.starts_with(b"text/html"))
+    let texts: [&[u8]; 4] = [b"application/json", b"text/html", b"text/plain", b"application/openmetrics-text"];
+    !headers.contains_key(CONTENT_ENCODING) && texts.iter().any(|text| media_type.starts_with(text))
 }
 
 impl Coding {

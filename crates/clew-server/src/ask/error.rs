@@ -43,6 +43,12 @@ pub enum AskError {
         /// The limit.
         limit: usize,
     },
+    /// As many streams of settled traces as allowed are open.
+    #[error("{limit} streams of settled traces are open, as many as query.live_streams allows; retry later")]
+    Streams {
+        /// The limit.
+        limit: usize,
+    },
     /// The question took too long.
     #[error("no answer within query.timeout; narrow the time range or add conditions")]
     Expired,
@@ -65,7 +71,7 @@ impl AskError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Busy { .. } | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy { .. } | Self::Streams { .. } | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Expired => StatusCode::GATEWAY_TIMEOUT,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -77,7 +83,9 @@ impl From<AskError> for Problem {
         let detail = error.to_string();
         match error {
             AskError::Parameter { name, .. } => Self::parameter(name, detail),
-            AskError::Busy { .. } | AskError::Full(_) => Self::unavailable(detail, RETRY_SECONDS),
+            AskError::Busy { .. } | AskError::Streams { .. } | AskError::Full(_) => {
+                Self::unavailable(detail, RETRY_SECONDS)
+            }
             AskError::Unauthorized(_) => Self::new(error.status(), detail).header(WWW_AUTHENTICATE, "Bearer"),
             other => Self::new(other.status(), detail),
         }

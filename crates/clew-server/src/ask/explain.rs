@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use clew_model::identity::sorted;
+use clew_model::scan::TraceState;
 use clew_model::{Span, TraceId};
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -96,6 +97,8 @@ fn answer(file: FileSpans, is_corrected: bool, asked: &Asked<'_>) -> Result<Vec<
     }
     let mut text = Vec::new();
     let failed = |error: std::io::Error| AskError::Failed(format!("the answer cannot be written: {error}"));
+    // What is not kept is never settled.
+    let state = TraceState::default();
     text.extend_from_slice(br#"{"traces":["#);
     for (number, (_, spans)) in traces.into_iter().enumerate() {
         if (asked.expired)() {
@@ -105,7 +108,8 @@ fn answer(file: FileSpans, is_corrected: bool, asked: &Asked<'_>) -> Result<Vec<
             text.push(b',');
         }
         let opened = Opened::of(spans, None, is_corrected);
-        write_trace(&mut text, &show::skeleton(&opened), &show::trace(&opened, None)).map_err(failed)?;
+        write_trace(&mut text, &show::skeleton(&opened, &state), &show::trace(&opened, &state, None))
+            .map_err(failed)?;
     }
     text.extend_from_slice(br#"],"problems":"#);
     serde_json::to_writer(&mut text, &problems).map_err(|error| failed(error.into()))?;

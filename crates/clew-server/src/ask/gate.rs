@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clew_model::scan::{Expired, RowsAnswer, SpanSource};
 use clew_model::{Tenant, TraceId};
+use clew_store::view::View;
 use http::HeaderMap;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -54,18 +55,26 @@ pub(crate) async fn run<T: Send + 'static>(
     app: &Arc<App>,
     work: impl FnOnce(&Asked<'_>) -> Result<T, AskError> + Send + 'static,
 ) -> Result<T, AskError> {
+    run_on_view(app, |view, expired| work(&Asked { source: view, expired })).await
+}
+
+/// The same for a question about more than spans.
+pub(crate) async fn run_on_view<T: Send + 'static>(
+    app: &Arc<App>,
+    work: impl FnOnce(&View, Expired<'_>) -> Result<T, AskError> + Send + 'static,
+) -> Result<T, AskError> {
     let permit = place(app)?;
     let unwanted = Arc::new(AtomicBool::new(false));
     // Dropped with this future when the client goes away or the time is over.
     let _guard = SetOnDrop(Arc::clone(&unwanted));
     let timeout = app.config.query_timeout;
-    let (clock, source) = (Arc::clone(&app.clock), app.store.spans());
+    let (clock, view) = (Arc::clone(&app.clock), app.store.view());
     let deadline = clock.monotonic_nanos().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
     let answer = tokio::task::spawn_blocking(move || {
         // The place is free again when the work has stopped, not when its asker stopped waiting.
         let _permit = permit;
         let expired = || unwanted.load(Ordering::Relaxed) || clock.monotonic_nanos() >= deadline;
-        work(&Asked { source: &*source, expired: &expired })
+        work(&view, &expired)
     });
     match tokio::time::timeout(timeout, answer).await {
         Ok(Ok(answer)) => answer,

@@ -10,6 +10,8 @@
 //! | `search` | executing it over sources |
 //! | `silhouette` | a trace in a few bars, for a list |
 //! | `heatmap` | all matches of a question, counted over time and duration |
+//! | `minutes`, `red`, `dependencies` | figures by the minute: rates, errors, durations, and who calls whom |
+//! | `live` | traces as they are settled, as a stream of events |
 //! | `accept`, `compress` | the media type that a client likes best; smaller answers for who accepts them |
 //! | `gate` | tenant, concurrency, timeout; questions run off the serving threads |
 //! | [`shape`], `show`, `table` | the JSON of the native API, and how it is made |
@@ -27,8 +29,9 @@
 
 pub(crate) mod accept;
 mod attributes;
-mod compress;
+pub(crate) mod compress;
 mod cursor;
+mod dependencies;
 pub(crate) mod error;
 mod explain;
 mod export;
@@ -37,6 +40,8 @@ mod find;
 pub(crate) mod gate;
 mod heatmap;
 pub mod jaeger;
+pub(crate) mod live;
+mod minutes;
 #[cfg(test)]
 mod naive;
 mod native;
@@ -46,6 +51,7 @@ mod opened;
 mod page;
 pub(crate) mod params;
 pub(crate) mod question;
+mod red;
 mod search;
 pub mod shape;
 mod show;
@@ -63,6 +69,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub use self::dependencies::HealthLimits;
 pub use self::trace_cache::{TraceCache, TraceCacheFigures};
 use crate::app::App;
 
@@ -78,6 +85,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/traces/{id}/find", get(find::find))
         .route("/v1/attributes", get(attributes::keys))
         .route("/v1/attributes/values", get(attributes::values))
+        .route("/v1/metrics/red", get(red::red))
+        .route("/v1/dependencies", get(dependencies::dependencies))
+        .route("/v1/live", get(live::live))
         .route("/v1/services", get(native::services))
         .route("/v1/services/{service}/operations", get(native::operations))
         .route("/v1/openapi.json", get(openapi::document))

@@ -4,8 +4,8 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoResponses, OpenApi, ToSchema};
 
-use super::shape::{OperationsAnswer, SearchAnswer, ServicesAnswer, TraceForms};
-use super::{attributes, explain, export, find, heatmap, native, tenants, trace};
+use super::shape::{LiveGap, OperationsAnswer, SearchAnswer, ServicesAnswer, TraceForms};
+use super::{attributes, dependencies, explain, export, find, heatmap, live, native, red, tenants, trace};
 use crate::router::Health;
 use crate::{delete, demo, figures, pins};
 
@@ -55,6 +55,9 @@ pub(crate) enum Refusals {
     paths(
         native::search,
         heatmap::heatmap,
+        red::red,
+        dependencies::dependencies,
+        live::live,
         tenants::tenants,
         attributes::keys,
         attributes::values,
@@ -77,7 +80,7 @@ pub(crate) enum Refusals {
         others::ready,
         others::metrics
     ),
-    components(schemas(SearchAnswer, TraceForms, delete::DeleteAnswer, ServicesAnswer, OperationsAnswer, ProblemDocument)),
+    components(schemas(SearchAnswer, TraceForms, delete::DeleteAnswer, ServicesAnswer, OperationsAnswer, LiveGap, ProblemDocument)),
     tags(
         (name = "ask", description = "Questions and answers"),
         (name = "send", description = "Spans in"),
@@ -146,12 +149,15 @@ mod others {
     )]
     fn ready() {}
 
-    /// clew's own figures, as Prometheus reads them.
+    /// clew's own figures, and those of settled spans and calls, as Prometheus reads them.
     #[utoipa::path(
         get,
         path = "/metrics",
         tag = "operate",
-        responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"))
+        responses((status = 200, description = "By `Accept`; OpenMetrics has exemplars", content(
+            (String = "text/plain"),
+            (String = "application/openmetrics-text"),
+        )))
     )]
     fn metrics() {}
 }

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use clew_analysis::{Explained, Node, Options, Segment};
-use clew_model::scan::Incomplete;
+use clew_model::scan::{Incomplete, TraceState};
 use clew_model::{Attribute, Event, Link, Span, Value};
 
 use super::error::AskError;
 use super::gate::{self, Asked};
 use super::trace_cache::Key;
-use super::version::version;
+use super::version;
 
 /// What allocators add to each piece of memory, about.
 const ALLOCATION_BYTES: usize = 16;
@@ -21,8 +21,8 @@ pub(crate) struct Opened {
     pub(crate) explained: Explained,
     /// Why spans may be missing.
     pub(crate) incomplete: Option<Incomplete>,
-    /// What tells it from any other state of the trace.
-    pub(crate) version: String,
+    /// What tells its spans from any others that the trace had or will have.
+    spans_version: u64,
     /// Whether times are corrected for skew.
     pub(crate) is_corrected: bool,
 }
@@ -37,8 +37,13 @@ impl Opened {
     /// Explains spans of one trace.
     pub(crate) fn of(spans: Vec<Span>, incomplete: Option<Incomplete>, is_corrected: bool) -> Self {
         let explained = clew_analysis::explain(spans, &Options { correct_skew: is_corrected });
-        let version = version(&explained, incomplete.as_ref(), is_corrected);
-        Self { explained, incomplete, version, is_corrected }
+        let spans_version = version::of_spans(&explained, incomplete.as_ref(), is_corrected);
+        Self { explained, incomplete, spans_version, is_corrected }
+    }
+
+    /// What tells it, as it is shown in that state, from all else that may be shown of the trace.
+    pub(crate) fn version(&self, state: &TraceState) -> String {
+        version::with_state(self.spans_version, state)
     }
 
     /// The memory that it takes, about.

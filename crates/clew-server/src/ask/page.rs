@@ -3,6 +3,8 @@
 //! The page opens from a file, without a server: so it may load nothing and send nothing, which it says itself, and what
 //! senders wrote is data in it, never markup.
 
+use clew_model::scan::TraceState;
+
 use super::error::AskError;
 use super::explain::write_trace;
 use super::opened::Opened;
@@ -17,12 +19,12 @@ const PLACE: &str = r#"<script type="application/json" id="clew-trace">null</scr
 const HEAD: &str = "<head>";
 
 /// The page of a trace, made of the viewer that `ui/` builds.
-pub(super) fn page(viewer: &str, opened: &Opened) -> Result<Vec<u8>, AskError> {
+pub(super) fn page(viewer: &str, opened: &Opened, state: &TraceState) -> Result<Vec<u8>, AskError> {
     let failed = || AskError::Failed("this clew was built with a viewer that has no place for a trace".to_owned());
     let (before, after) = viewer.split_once(PLACE).ok_or_else(failed)?;
     let (begin, head) = before.split_once(HEAD).ok_or_else(failed)?;
     let mut data = Vec::new();
-    let written = write_trace(&mut data, &show::skeleton(opened), &show::trace(opened, None));
+    let written = write_trace(&mut data, &show::skeleton(opened, state), &show::trace(opened, state, None));
     written.map_err(|error| AskError::Failed(format!("the page cannot be written: {error}")))?;
     let mut page = Vec::with_capacity(viewer.len() + data.len() + data.len() / 16);
     page.extend_from_slice(begin.as_bytes());
@@ -76,7 +78,7 @@ mod tests {
         let mut spans = known_trace();
         let hostile = "</script><script>alert(1)</script><!-- \u{2028}\u{2029} \u{20ac} \\ \"";
         hostile.clone_into(&mut spans[0].name);
-        let page = page(VIEWER, &Opened::of(spans, None, false)).unwrap();
+        let page = page(VIEWER, &Opened::of(spans, None, false), &TraceState::default()).unwrap();
         let page = String::from_utf8(page).unwrap();
         assert_eq!(page.matches("</script>").count(), 2);
         assert_eq!(page.matches("<script").count(), 2);
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn the_viewer_that_is_built_has_a_place() {
         let viewer = std::str::from_utf8(crate::ui::embedded("viewer.html").unwrap()).unwrap();
-        let page = page(viewer, &Opened::of(known_trace(), None, false)).unwrap();
+        let page = page(viewer, &Opened::of(known_trace(), None, false), &TraceState::default()).unwrap();
         let trace: ExplainedTrace = serde_json::from_str(data(std::str::from_utf8(&page).unwrap())).unwrap();
         assert_eq!(trace.full.trace_id, trace.skeleton.trace_id);
         assert!(!viewer.contains("Content-Security-Policy"), "the policy is written here");
@@ -101,7 +103,10 @@ mod tests {
     #[test]
     fn a_viewer_without_a_place_is_refused() {
         let opened = Opened::of(known_trace(), None, false);
-        assert!(matches!(page("<html><head></head></html>", &opened), Err(AskError::Failed(_))));
-        assert!(matches!(page(PLACE, &opened), Err(AskError::Failed(_))));
+        assert!(matches!(
+            page("<html><head></head></html>", &opened, &TraceState::default()),
+            Err(AskError::Failed(_))
+        ));
+        assert!(matches!(page(PLACE, &opened, &TraceState::default()), Err(AskError::Failed(_))));
     }
 }

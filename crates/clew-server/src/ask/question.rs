@@ -235,7 +235,7 @@ fn filters(services: &[&str], conditions: Vec<Condition>) -> Result<(Vec<SpanFil
 }
 
 /// The bounds of two parameters in milliseconds; `None` when neither is given.
-fn bounds(params: &Params, min_name: &str, max_name: &str) -> Result<Option<(u64, u64)>, AskError> {
+pub(super) fn bounds(params: &Params, min_name: &str, max_name: &str) -> Result<Option<(u64, u64)>, AskError> {
     let (min, max) = (params.millis(min_name)?, params.millis(max_name)?);
     if min.is_none() && max.is_none() {
         return Ok(None);
@@ -247,7 +247,8 @@ fn bounds(params: &Params, min_name: &str, max_name: &str) -> Result<Option<(u64
     Ok(Some((min, max)))
 }
 
-fn range(params: &Params, now_unix_nanos: u64) -> Result<TimeRange, AskError> {
+/// The range of `from`, `to` and `since`; without them every instant.
+pub(super) fn range(params: &Params, now_unix_nanos: u64) -> Result<TimeRange, AskError> {
     let instant = |name: &str| {
         let Some(text) = params.one(name)? else { return Ok(None) };
         let wrong = || AskError::parameter(name, format!("`{text}` is not an instant; accepted are {INSTANT_FORMS}"));

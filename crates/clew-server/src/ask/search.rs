@@ -169,8 +169,9 @@ fn summaries(
         silhouettes = silhouette::of_traces(&spans, &summaries);
     }
     // A trace may be over between the scan and this look.
-    let shapes = ids.iter().filter_map(|id| {
-        let mut shape = show::summary(&summaries.remove(id)?, incomplete.as_ref());
+    let states = source.trace_states(&question.tenant, &ids);
+    let shapes = ids.iter().zip(&states).filter_map(|(id, state)| {
+        let mut shape = show::summary(&summaries.remove(id)?, state, incomplete.as_ref());
         shape.matched = matched.remove(id);
         shape.silhouette = silhouettes.remove(id);
         Some(shape)

@@ -5,13 +5,13 @@ mod skeleton;
 use std::collections::HashSet;
 
 use clew_analysis::{AsyncTail, Bottleneck, Explained, Gap, Segment, SegmentKind, Skew, SkewEvidence, Thread};
-use clew_model::scan::Incomplete;
-use clew_model::{Event, Link, Resource, Scope, Span, SpanId, Summary};
+use clew_model::scan::{Incomplete, TraceState};
+use clew_model::{Event, Link, Resource, Scope, Span, SpanId, Summary, Verdict};
 
 use super::opened::Opened;
 use super::shape::{
     BottleneckShape, EventShape, GapShape, LinkShape, ResourceShape, RootShape, ScopeShape, SegmentShape, SkewShape,
-    SpanShape, StateShape, SummaryShape, TailShape, ThreadShape, TraceAnswer, attributes,
+    SpanShape, StateShape, SummaryShape, TailShape, ThreadShape, TraceAnswer, VerdictShape, attributes,
 };
 use super::table::Table;
 use super::when::to_rfc3339;
@@ -19,7 +19,7 @@ use super::when::to_rfc3339;
 pub(crate) use skeleton::skeleton;
 
 /// The whole trace; with `only`, the details of those spans alone, and of the thread their part.
-pub(crate) fn trace(opened: &Opened, only: Option<&HashSet<SpanId>>) -> TraceAnswer {
+pub(crate) fn trace(opened: &Opened, state: &TraceState, only: Option<&HashSet<SpanId>>) -> TraceAnswer {
     let explained = &opened.explained;
     let (mut resources, mut scopes) = (Table::new(), Table::new());
     let is_shown = |span: &Span| only.is_none_or(|only| only.contains(&span.span_id));
@@ -29,7 +29,7 @@ pub(crate) fn trace(opened: &Opened, only: Option<&HashSet<SpanId>>) -> TraceAns
         SpanShape { resource, scope, ..self::span(explained, index) }
     });
     let spans: Vec<SpanShape> = spans.collect();
-    let summary = summary(&explained.summary, opened.incomplete.as_ref());
+    let summary = summary(&explained.summary, state, opened.incomplete.as_ref());
     TraceAnswer {
         trace_id: summary.trace_id.clone(),
         state: summary.state.clone(),
@@ -52,7 +52,7 @@ fn clock(is_corrected: bool) -> String {
 }
 
 /// A trace in a few figures.
-pub(crate) fn summary(summary: &Summary, incomplete: Option<&Incomplete>) -> SummaryShape {
+pub(crate) fn summary(summary: &Summary, state: &TraceState, incomplete: Option<&Incomplete>) -> SummaryShape {
     let root = summary.root.as_ref().map(|root| RootShape {
         service: root.service.clone(),
         operation: root.operation.clone(),
@@ -68,12 +68,18 @@ pub(crate) fn summary(summary: &Summary, incomplete: Option<&Incomplete>) -> Sum
         services: summary.services.clone(),
         state: StateShape {
             root_seen: summary.root_seen,
+            settled: state.is_settled,
+            verdict: state.verdict.as_ref().map(verdict),
+            late_spans: state.late_span_count,
             incomplete: incomplete.cloned().map(Into::into),
-            ..StateShape::default()
         },
         matched: None,
         silhouette: None,
     }
+}
+
+fn verdict(verdict: &Verdict) -> VerdictShape {
+    VerdictShape { keep: verdict.keep, rule: verdict.rule.clone(), weight: verdict.weight }
 }
 
 /// The span at `index`, its resource and scope aside.

@@ -191,20 +191,22 @@ impl Wish {
             return Ok(Granted::Whole { media_type, body, version: None });
         }
         let opened = cache.open(asked, Key { tenant, id, is_corrected: self.correct_skew })?;
-        let version = format!("{}{}", opened.version, if is_pinned { "-pinned" } else { "" });
+        let version = format!("{}{}", opened.version(&opened.state), if is_pinned { "-pinned" } else { "" });
         if self.known.iter().any(|known| *known == version || known == "*") {
             return Ok(Granted::Unchanged { version });
         }
         if self.form == Form::Page {
             let viewer = crate::ui::embedded("viewer.html").and_then(|bytes| std::str::from_utf8(bytes).ok());
             let missing = || AskError::NotFound("this clew was built without the viewer; build ui/ first".to_owned());
-            return Ok(Granted::Page { id, body: page::page(viewer.ok_or_else(missing)?, &opened)? });
+            return Ok(Granted::Page { id, body: page::page(viewer.ok_or_else(missing)?, &opened, &opened.state)? });
         }
         let body = match self.form {
-            Form::Skeleton => {
-                json(&Skeleton { pinned: is_pinned, version: version.clone(), ..show::skeleton(&opened) })?
-            }
-            _ => json(&TraceAnswer { pinned: is_pinned, ..show::trace(&opened, self.only.as_ref()) })?,
+            Form::Skeleton => json(&Skeleton {
+                pinned: is_pinned,
+                version: version.clone(),
+                ..show::skeleton(&opened, &opened.state)
+            })?,
+            _ => json(&TraceAnswer { pinned: is_pinned, ..show::trace(&opened, &opened.state, self.only.as_ref()) })?,
         };
         Ok(Granted::Whole { media_type: JSON, body, version: Some(version) })
     }

@@ -10,7 +10,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clew_model::scan::TraceVersion;
+use clew_model::scan::{TraceState, TraceVersion};
 use clew_model::{Tenant, TraceId};
 
 use super::error::AskError;
@@ -79,14 +79,15 @@ impl TraceCache {
         let version = asked.source.version(&key.tenant, key.id, asked.expired)?;
         if let Some(opened) = version.as_ref().and_then(|version| self.get(&key, version)) {
             self.hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(Held(Some(opened)));
+            return Ok(Held::of(asked, &key, opened));
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let opened = Arc::new(Opened::open(asked, &key)?);
+        let held = Held::of(asked, &key, Arc::clone(&opened));
         if let (Some(version), None) = (version, &opened.incomplete) {
-            self.put(key, version, Arc::clone(&opened));
+            self.put(key, version, opened);
         }
-        Ok(Held(Some(opened)))
+        Ok(held)
     }
 
     /// Figures for `/metrics`.
@@ -138,19 +139,30 @@ impl TraceCache {
 
 /// A trace while it is looked at.
 #[derive(Debug)]
-pub(crate) struct Held(Option<Arc<Opened>>);
+pub(crate) struct Held {
+    opened: Option<Arc<Opened>>,
+    /// How far it has come now: a trace is settled without any change of its spans, so that this is never kept.
+    pub(crate) state: TraceState,
+}
+
+impl Held {
+    fn of(asked: &Asked<'_>, key: &Key, opened: Arc<Opened>) -> Self {
+        let state = asked.source.trace_state(&key.tenant, &opened.explained.spans);
+        Self { opened: Some(opened), state }
+    }
+}
 
 impl Deref for Held {
     type Target = Opened;
 
     fn deref(&self) -> &Opened {
-        self.0.as_ref().expect("taken by the drop alone")
+        self.opened.as_ref().expect("taken by the drop alone")
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(opened) = self.0.take().and_then(Arc::into_inner) {
+        if let Some(opened) = self.opened.take().and_then(Arc::into_inner) {
             let_go(opened);
         }
     }

@@ -9,14 +9,14 @@ use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use clew_model::{RefuseReason, RejectReason};
-use clew_store::{Histogram, HistogramFigures, StoreConfig, StoreFigures};
+use clew_store::{Histogram, HistogramFigures, SettleFigures, StoreConfig, StoreFigures};
 use http::{HeaderMap, Uri};
 
 use super::process::Process;
 use super::shape::{
     BlockFigures, BucketShape, DoorShape, FiguresAnswer, HintExample, HintShape, KindShape, LatencyFigures,
-    LiveFigures, LogFigures, MemoryFigures, MemoryPart, RefusedShape, RejectedShape, RetentionFigures, SpanFigures,
-    TenantShape,
+    LiveFigures, LogFigures, MemoryFigures, MemoryPart, RefusedShape, RejectedShape, RetentionFigures, RuleShape,
+    SettleShape, SpanFigures, TenantShape, VariousKeyShape,
 };
 use super::{Counter, Figures, TenantFigures};
 use crate::app::{App, Purpose};
@@ -81,6 +81,7 @@ fn of(app: &App) -> FiguresAnswer {
             syncs: store.syncs,
             sync: latency(&store.sync_seconds),
         },
+        settle: settle(app, &store.settle, now),
         blocks: blocks(&store),
         retention: retention(&store, config),
         memory: memory(app, &store, config),
@@ -144,9 +145,33 @@ fn latency(histogram: &HistogramFigures) -> LatencyFigures {
     }
 }
 
+fn settle(app: &App, settle: &SettleFigures, now_unix_nanos: u64) -> SettleShape {
+    let totals = &settle.totals;
+    let rules = totals.by_rule.iter();
+    let lag = settle.unsealed_from_unix_nanos.map(|since| now_unix_nanos.saturating_sub(since) as f64 / 1e9);
+    SettleShape {
+        delay: latency(&settle.delay_seconds),
+        look: latency(&settle.look_seconds),
+        pending_traces: settle.pending_traces,
+        watermark: to_rfc3339(settle.watermark_unix_nanos),
+        seal_lag_seconds: lag,
+        traces: totals.traces,
+        late_traces: totals.late_traces,
+        early_traces: totals.early_traces,
+        rootless_traces: totals.rootless_traces,
+        late_spans: totals.late_spans,
+        duplicate_spans: totals.duplicate_spans,
+        rules: rules
+            .map(|(rule, (kept, dropped))| RuleShape { rule: rule.clone(), kept: *kept, dropped: *dropped })
+            .collect(),
+        live_streams: app.live.stream_count() as u64,
+    }
+}
+
 fn blocks(store: &StoreFigures) -> BlockFigures {
     let kind = |kind: &str, bytes| KindShape { kind: kind.to_owned(), bytes };
     let received = store.block_received_unix_nanos;
+    let various_keys = store.various_keys.iter();
     BlockFigures {
         count: store.blocks,
         spans: store.block_spans,
@@ -154,6 +179,7 @@ fn blocks(store: &StoreFigures) -> BlockFigures {
         kinds: vec![kind("data", store.block_data_bytes), kind("sidecar", store.block_side_bytes)],
         oldest: received.map(|(oldest, _)| to_rfc3339(oldest)),
         newest: received.map(|(_, newest)| to_rfc3339(newest)),
+        various_keys: various_keys.map(|(key, values)| VariousKeyShape { key: key.clone(), values: *values }).collect(),
     }
 }
 

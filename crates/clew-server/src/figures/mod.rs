@@ -5,6 +5,7 @@ mod page;
 mod process;
 mod prometheus;
 mod shape;
+mod span_metrics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,8 @@ use clew_store::Histogram;
 use clew_wire::otlp::NoteCounts;
 
 pub(crate) use json::routes;
-pub use prometheus::{CONTENT_TYPE, render};
+pub use page::Format;
+pub use prometheus::render;
 pub use shape::*;
 
 /// The label of all tenants beyond those that have one of their own. Parentheses keep it apart from any tenant's name.

@@ -1,25 +1,24 @@
 //! The `/metrics` page: every family of clew's own figures, with its help and unit.
 
 use clew_model::{Notes, RefuseReason, RejectReason};
-use clew_store::StoreFigures;
+use clew_store::{SettleFigures, StoreFigures};
 
-use super::page::Page;
+use super::page::{Format, Page};
 use super::process::Process;
-use super::{Counter, Figures, Misdirected, OTHER_SIGNALS, TenantFigures};
+use super::{Counter, Figures, Misdirected, OTHER_SIGNALS, TenantFigures, span_metrics};
 use crate::app::App;
 
-/// The media type of the page.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// The page as of now.
-pub fn render(app: &App) -> String {
-    let mut page = Page::default();
+pub fn render(app: &App, format: Format) -> String {
+    let mut page = Page::new(format);
     tenants(&mut page, &app.figures);
     requests(&mut page, app);
     let figures = app.store.figures();
     store(&mut page, &figures);
+    settled(&mut page, app, &figures.settle);
     blocks(&mut page, app, &figures);
     process(&mut page, app);
+    app.store.read_span_totals(|totals| span_metrics::write(&mut page, totals));
     page.finish()
 }
 
@@ -84,6 +83,7 @@ fn requests(page: &mut Page, app: &App) {
     page.counter("clew_trace_cache_misses_total", "Traces that were read and explained.").value(traces.misses);
     page.gauge("clew_trace_cache_bytes", "Memory of explained traces.").value(traces.bytes);
     page.gauge("clew_trace_cache_limit_bytes", "Bound of clew_trace_cache_bytes.").value(traces.limit_bytes);
+    page.gauge("clew_live_streams", "Open streams of settled traces.").value(app.live.stream_count());
 }
 
 fn store(page: &mut Page, store: &StoreFigures) {
@@ -110,12 +110,47 @@ fn store(page: &mut Page, store: &StoreFigures) {
     page.gauge("clew_log_corrupt_bytes", "Bytes in damaged ranges of the log.").value(store.corrupt_bytes);
 }
 
+fn settled(page: &mut Page, app: &App, settle: &SettleFigures) {
+    let totals = &settle.totals;
+    let help = "From when a trace was complete until it was settled: how late its verdict is.";
+    page.histogram("clew_settle_delay_seconds", help, &settle.delay_seconds);
+    page.histogram("clew_settle_look_seconds", "Time of one look that settled something.", &settle.look_seconds);
+    let help = "Traces with spans that no settlement has counted: the backlog, most of which waits to be complete.";
+    page.gauge("clew_settle_pending_traces", help).value(settle.pending_traces);
+    let now = app.clock.unix_nanos();
+    let seconds = |since: u64| now.saturating_sub(since) as f64 / 1e9;
+    let help = "Age of the oldest span that no settlement may have counted.";
+    page.gauge("clew_settle_watermark_age_seconds", help).value(seconds(settle.watermark_unix_nanos.min(now)));
+    let help = "Age of the oldest span that no block holds; it is found all the same.";
+    page.gauge("clew_seal_lag_seconds", help).value(settle.unsealed_from_unix_nanos.map_or(0.0, seconds));
+    let help = "Traces settled; one that was settled again counts again.";
+    page.counter("clew_traces_settled_total", help).value(totals.traces);
+    let help = "Traces settled again, since spans of them came late.";
+    page.counter("clew_traces_late_total", help).value(totals.late_traces);
+    let help = "Traces settled before they were complete, for want of memory for pending ones.";
+    page.counter("clew_traces_early_total", help).value(totals.early_traces);
+    page.counter("clew_traces_rootless_total", "Traces settled without a root.").value(totals.rootless_traces);
+    let help = "Spans that came after their trace had been settled.";
+    page.counter("clew_spans_late_total", help).value(totals.late_spans);
+    page.counter("clew_spans_duplicate_total", "Identical spans left out.").value(totals.duplicate_spans);
+    let mut judged = page.counter("clew_traces_judged_total", "Traces settled, by rule and verdict.");
+    for (rule, (kept, dropped)) in &totals.by_rule {
+        judged.sample(&[("rule", rule), ("verdict", "keep")], kept);
+        judged.sample(&[("rule", rule), ("verdict", "drop")], dropped);
+    }
+}
+
 fn blocks(page: &mut Page, app: &App, store: &StoreFigures) {
     let help = "Time of one seal, from live spans to a block that answers.";
     page.histogram("clew_seal_seconds", help, &store.seal_seconds);
     page.counter("clew_sealed_spans_total", "Spans sealed into blocks.").value(store.kept.sealed_spans);
     page.gauge("clew_blocks", "Blocks.").value(store.blocks);
     page.gauge("clew_block_spans", "Spans in blocks.").value(store.block_spans);
+    let help = "Distinct values of an attribute among 32 Ki spans, as of the last seal: the keys that have most.";
+    let mut values = page.gauge("clew_attribute_values", help);
+    for (key, count) in &store.various_keys {
+        values.sample(&[("key", key)], count);
+    }
     let mut bytes = page.gauge("clew_storage_bytes", "Bytes on disk, by kind of file.");
     for (kind, value) in [
         ("data", store.block_data_bytes),

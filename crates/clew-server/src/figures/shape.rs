@@ -31,6 +31,8 @@ pub struct FiguresAnswer {
     pub live: LiveFigures,
     /// The log.
     pub log: LogFigures,
+    /// Traces that were settled, and those that wait.
+    pub settle: SettleShape,
     /// Blocks.
     pub blocks: BlockFigures,
     /// How long and how much is kept.
@@ -161,6 +163,49 @@ pub struct LogFigures {
     pub sync: LatencyFigures,
 }
 
+/// Traces that were settled since the start, and those that wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SettleShape {
+    /// From when a trace was complete until it was settled.
+    pub delay: LatencyFigures,
+    /// How long looks took that settled something.
+    pub look: LatencyFigures,
+    /// Traces with spans that no settlement has counted, as of the last look; most of them wait to be complete.
+    pub pending_traces: u64,
+    /// All that was received before is counted.
+    pub watermark: String,
+    /// How old the oldest span is that no block holds; `null` when all are in blocks.
+    pub seal_lag_seconds: Option<f64>,
+    /// Traces settled; one that was settled again counts again.
+    pub traces: u64,
+    /// Those that were settled again, since spans of them came late.
+    pub late_traces: u64,
+    /// Those that were settled before they were complete, for want of memory (`settle.pending_bytes`).
+    pub early_traces: u64,
+    /// Those that had no root.
+    pub rootless_traces: u64,
+    /// Spans that came after their trace had been settled.
+    pub late_spans: u64,
+    /// Identical spans left out.
+    pub duplicate_spans: u64,
+    /// Traces by the rule of their verdict.
+    pub rules: Vec<RuleShape>,
+    /// Open streams of settled traces.
+    pub live_streams: u64,
+}
+
+/// The verdicts of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RuleShape {
+    /// Its name.
+    pub rule: String,
+    /// Traces kept.
+    pub kept: u64,
+    /// Traces to be dropped.
+    pub dropped: u64,
+}
+
 /// Blocks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockFigures {
@@ -176,6 +221,17 @@ pub struct BlockFigures {
     pub oldest: Option<String>,
     /// When their last span was received.
     pub newest: Option<String>,
+    /// The keys of spans' attributes with most distinct values, as of the last seal: the most first, ten at most.
+    pub various_keys: Vec<VariousKeyShape>,
+}
+
+/// A key of attributes that has many values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VariousKeyShape {
+    /// The key.
+    pub key: String,
+    /// Distinct values among 32 Ki spans, at most.
+    pub values: u64,
 }
 
 /// Bytes of one kind of file.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use clew_model::{Attribute, Kind, Resource, Span, SpanId, StatusCode, Tenant, TraceId};
 use clew_server::ask::shape::{SearchAnswer, ServicesAnswer, TraceAnswer};
 use clew_server::{App, Problem, ServerConfig, ask};
-use clew_store::port::{ManualClock, MemoryDisk};
+use clew_store::port::{Clock as _, ManualClock, MemoryDisk};
 use clew_store::{Batch, Encoding, Outcome, Ports, Protocol, Source, Store, StoreConfig, Tenants};
 use clew_wire::otlp::Limits;
 use http::header::{
@@ -24,8 +24,8 @@ use prost::Message;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-const EPOCH: u64 = 1_700_000_000_000_000_000;
-const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub(crate) const EPOCH: u64 = 1_700_000_000_000_000_000;
+pub(crate) const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// A body that does not say how long it is.
 struct Unannounced(Option<Bytes>);
@@ -43,25 +43,35 @@ impl HttpBody for Unannounced {
 }
 
 /// A server's state, and what a client sees of it.
-struct Shop {
-    app: Arc<App>,
+pub(crate) struct Shop {
+    pub(crate) app: Arc<App>,
+    /// Stands until it is moved.
+    pub(crate) clock: Arc<ManualClock>,
 }
 
-struct Answer {
-    status: Status,
-    headers: HeaderMap,
-    body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: Status,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Shop {
-    fn open(config: ServerConfig) -> Self {
+    pub(crate) fn open(config: ServerConfig) -> Self {
         let clock = Arc::new(ManualClock::new(EPOCH + 1_000_000_000));
         let ports = Ports { disk: Arc::new(MemoryDisk::new()), clock: Arc::clone(&clock) as _ };
         let store = Store::open(StoreConfig::new("/data"), ports).unwrap();
-        Self { app: App::new(config, store, clock).unwrap() }
+        Self { app: App::new(config, store, Arc::clone(&clock) as _).unwrap(), clock }
     }
 
-    fn send(&self, tenant: &str, spans: &[Span]) {
+    /// Lets time pass, and settles the traces that are complete then.
+    pub(crate) async fn settle_after(&self, seconds: u64) {
+        self.clock.advance_nanos(seconds * 1_000_000_000);
+        let (settled, answer) = tokio::sync::oneshot::channel();
+        self.app.store.settle(|result| settled.send(result).unwrap());
+        answer.await.unwrap().unwrap();
+    }
+
+    pub(crate) fn send(&self, tenant: &str, spans: &[Span]) {
         let body = Bytes::from(clew_wire::otlp::encode(spans));
         let batch = Batch {
             protocol: Protocol::Otlp,
@@ -72,7 +82,7 @@ impl Shop {
             tenants: Tenants::one(Tenant::new(tenant).unwrap()),
             rejected: Vec::new(),
             limits: Limits::default(),
-            received_unix_nanos: EPOCH + 1_000_000_000,
+            received_unix_nanos: self.clock.unix_nanos(),
             span_count: spans.len() as u32,
             source: Source::default(),
         };
@@ -81,7 +91,7 @@ impl Shop {
         assert_eq!(outcome.recv().unwrap(), Outcome::Stored);
     }
 
-    async fn get(&self, path: &str, headers: &[(http::HeaderName, &str)]) -> Answer {
+    pub(crate) async fn get(&self, path: &str, headers: &[(http::HeaderName, &str)]) -> Answer {
         let mut request = Request::get(path);
         for (name, value) in headers {
             request = request.header(name, *value);
@@ -99,7 +109,7 @@ impl Shop {
         Answer { status, headers, body: response.into_body().collect().await.unwrap().to_bytes() }
     }
 
-    async fn search(&self, query: &str) -> SearchAnswer {
+    pub(crate) async fn search(&self, query: &str) -> SearchAnswer {
         let answer = self.get(&format!("/v1/traces/search?{query}"), &[]).await;
         assert_eq!(answer.status, Status::OK, "{:?}", answer.body);
         serde_json::from_slice(&answer.body).unwrap()
@@ -107,24 +117,24 @@ impl Shop {
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.status, Status::OK, "{:?}", self.body);
         assert_eq!(self.headers[CONTENT_TYPE], "application/json");
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    fn problem(&self, status: Status) -> Problem {
+    pub(crate) fn problem(&self, status: Status) -> Problem {
         assert_eq!(self.status, status, "{:?}", self.body);
         assert_eq!(self.headers[CONTENT_TYPE], "application/problem+json");
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
-fn trace_id(number: u64) -> TraceId {
+pub(crate) fn trace_id(number: u64) -> TraceId {
     TraceId(u128::from(number).to_be_bytes())
 }
 
-fn span(trace_id: TraceId, id: u64, parent: u64, service: &str, name: &str, millis: (u64, u64)) -> Span {
+pub(crate) fn span(trace_id: TraceId, id: u64, parent: u64, service: &str, name: &str, millis: (u64, u64)) -> Span {
     let attributes = vec![Attribute::new("service.name", service)];
     Span {
         trace_id,
@@ -140,7 +150,7 @@ fn span(trace_id: TraceId, id: u64, parent: u64, service: &str, name: &str, mill
 }
 
 /// Frontend waits for checkout, which fails.
-fn checkout() -> Vec<Span> {
+pub(crate) fn checkout() -> Vec<Span> {
     let id: TraceId = ID.parse().unwrap();
     let mut failed = span(id, 2, 1, "checkout", "place order", (10, 60));
     failed.status.code = StatusCode::Error;
@@ -148,7 +158,7 @@ fn checkout() -> Vec<Span> {
     vec![span(id, 1, 0, "frontend", "POST /checkout", (0, 100)), failed]
 }
 
-fn shop() -> Shop {
+pub(crate) fn shop() -> Shop {
     let shop = Shop::open(ServerConfig::default());
     shop.send("default", &checkout());
     shop

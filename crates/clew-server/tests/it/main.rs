@@ -21,6 +21,7 @@ mod limits;
 mod pins;
 mod refusals;
 mod server;
+mod settled;
 mod signals;
 mod tenants;
 mod wire;

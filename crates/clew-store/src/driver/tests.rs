@@ -29,7 +29,7 @@ fn shared() -> Arc<Shared> {
         keeper: crossbeam_channel::unbounded().0,
         keep_health: KeepHealth::default(),
         settle_health: KeepHealth::default(),
-        settled: SettleCounters::default(),
+        settled: SettleCounters::new(&crate::SettleConfig::default()),
         intake: Arc::default(),
         clock: Arc::new(ManualClock::default()),
         stopping: AtomicBool::new(false),

@@ -130,6 +130,9 @@ pub struct KeepCounters {
     pub seal_seconds: Histogram,
     /// Figures that only grow.
     pub totals: Mutex<KeepTotals>,
+    /// Of the last block that was sealed, the keys of spans' attributes with most distinct values, and how many of these 32 Ki
+    /// spans had at most.
+    pub various_keys: Mutex<Vec<(String, u64)>>,
     /// Spans of traces that were not to be kept, left out of blocks, by the rule that decided so.
     dropped_by_rule: Mutex<BTreeMap<String, u64>>,
 }

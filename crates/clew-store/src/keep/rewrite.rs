@@ -96,7 +96,7 @@ impl Anew<'_> {
             return Ok(None);
         }
         let writer = Writer::new(plan, files.begin(name, BlockFile::Data)?, options)?;
-        let Finished { meta, side, sink } = self.copy(&codes, writer)?.finish(requests)?;
+        let Finished { meta, side, sink, .. } = self.copy(&codes, writer)?.finish(requests)?;
         files.finish(name, sink, &side)?;
         Ok(Some(BlockEntry { meta, side_bytes: side.count() }))
     }

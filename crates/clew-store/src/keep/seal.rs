@@ -1,7 +1,7 @@
 //! From a generation to a block.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use clew_block::{BlockFile, BlockMeta, BlockName, Finished, WriteOptions, Writer};
 
@@ -80,7 +80,8 @@ impl Keeper {
             self.files.remove(name)?;
             return Ok(None);
         }
-        let Finished { meta, side, sink } = writer.finish(&generation.requests())?;
+        let Finished { meta, side, sink, various_keys } = writer.finish(&generation.requests())?;
+        *self.counters.various_keys.lock().unwrap_or_else(PoisonError::into_inner) = various_keys;
         self.files.finish(name, sink, &side)?;
         Ok(Some((meta, side.count())))
     }

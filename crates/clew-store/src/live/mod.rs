@@ -178,6 +178,14 @@ impl Live {
         arrivals
     }
 
+    /// When the last span of a trace was received, in unix nanoseconds; `None` for a trace that is not here.
+    pub fn last_received(&self, tenant: &Tenant, id: TraceId) -> Option<u64> {
+        let head = self.head(tenant)?;
+        let hash = self.growth.trace_hash(id);
+        let shard = read(&head.shards[head.shard_of(hash)]);
+        shard.find(hash, id).map(|trace| trace.last_received)
+    }
+
     fn head(&self, tenant: &Tenant) -> Option<Arc<Head>> {
         read(&self.heads).get(tenant).cloned()
     }

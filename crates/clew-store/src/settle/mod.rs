@@ -28,6 +28,7 @@
 //! | `record` | what a settlement says, in bytes |
 //! | `files` | the files of settlements |
 //! | `settled` | what readers see of it |
+//! | `totals` | counters of spans and calls since the start |
 //! | `start` | the book as it is found at the start |
 //! | `thread` | the thread that a store runs it on |
 
@@ -42,11 +43,13 @@ pub(crate) mod start;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod thread;
+pub mod totals;
 
 pub use book::{Arrival, Book, Completion};
 pub use intake::Intake;
 pub use judge::{Judge, KeepAll, Percentage, Recent, Whole};
 pub use pass::{Settlement, Settler};
 pub use record::{Record, SettledTenant};
-pub use settled::{FeedAnswer, FiguresAnswer, Settled, TraceState};
-pub use thread::look;
+pub use settled::{FeedAnswer, FiguresAnswer, Settled};
+pub use thread::{SettleTotals, look};
+pub use totals::SpanTotals;

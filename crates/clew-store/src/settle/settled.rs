@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use clew_model::identity::distinct;
-use clew_model::scan::{Expired, Incomplete, ScanError, SpanSource as _, TimeRange};
+use clew_model::scan::{Expired, Incomplete, ScanError, SpanSource as _, TimeRange, TraceState};
 use clew_model::{Span, Tenant, TraceId, Verdict};
 use clew_rollup::Rollup;
 use foldhash::fast::RandomState;
@@ -13,11 +13,15 @@ use super::book::Due;
 use super::files::{SettleFiles, SettleReadError};
 use super::pass::count;
 use super::record::{Record, Records, SettledRecords};
+use crate::Generation;
 use crate::catalog::{Deletion, SettleEntry};
 use crate::view::View;
 
 /// Traces whose spans are read together.
 const READ_TRACES: usize = 1024;
+
+/// After so many records a feed begins no other file: whoever wants few of them comes back.
+const FEED_RECORDS: u64 = 64 * 1024;
 
 const MINUTE_NANOS: u64 = 60_000_000_000;
 
@@ -50,17 +54,6 @@ pub struct Special {
     pub(crate) through_unix_nanos: u64,
     verdicts: Vec<Verdict>,
     tenants: BTreeMap<Tenant, HashMap<TraceId, (u16, u64), RandomState>>,
-}
-
-/// How far a trace has come.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct TraceState {
-    /// Whether all its spans are counted, so that its verdict stands.
-    pub is_settled: bool,
-    /// What was decided; `None` until it was settled once.
-    pub verdict: Option<Verdict>,
-    /// Spans that came after it was settled first, as far as that is still known.
-    pub late_span_count: u64,
 }
 
 /// Figures of a tenant.
@@ -119,6 +112,11 @@ impl Settled {
         found.map_or(self.through_unix_nanos, |at| due[at].1.min(self.through_unix_nanos))
     }
 
+    /// Whether a trace has spans that are known not to be counted.
+    fn is_pending(&self, tenant: &Tenant, id: TraceId) -> bool {
+        self.uncounted.get(tenant).is_some_and(|due| due.binary_search_by_key(&id, |(id, _)| *id).is_ok())
+    }
+
     /// Nothing was complete, and all that was received before that instant is counted.
     pub(crate) fn pass_watermark(&mut self, watermark_unix_nanos: u64) {
         self.watermark_unix_nanos = self.watermark_unix_nanos.max(watermark_unix_nanos);
@@ -143,16 +141,34 @@ impl Settled {
 
 impl View {
     /// How far a trace has come, of which these are all spans.
-    pub fn trace_state(&self, tenant: &Tenant, spans: &[Span]) -> TraceState {
+    pub(crate) fn state_by_spans(&self, tenant: &Tenant, spans: &[Span]) -> TraceState {
         let Some(first) = spans.first() else { return TraceState::default() };
         let from = self.settled.first_uncounted(tenant, first.trace_id);
         let is_counted = |span: &Span| span.received_unix_nanos < from;
         if !spans.iter().any(is_counted) {
             return TraceState::default();
         }
-        let late_span_count = self.special(tenant, first.trace_id).map(|(_, late)| late).sum();
-        let verdict = self.prior_verdict(tenant, first.trace_id).unwrap_or_else(Verdict::keep_all);
-        TraceState { is_settled: spans.iter().all(is_counted), verdict: Some(verdict), late_span_count }
+        self.state(tenant, first.trace_id, spans.iter().all(is_counted))
+    }
+
+    /// How far a trace has come that is there, by what is known without its spans.
+    pub(crate) fn state_by_id(&self, tenant: &Tenant, id: TraceId) -> TraceState {
+        let through = self.settled.through_unix_nanos;
+        let grows = |generation: &Arc<Generation>| {
+            generation.live.last_received(tenant, id).is_some_and(|received| received >= through)
+        };
+        let is_settled = !self.settled.is_pending(tenant, id) && !self.generations.iter().any(grows);
+        if is_settled || self.prior_verdict(tenant, id).is_some() {
+            return self.state(tenant, id, is_settled);
+        }
+        TraceState::default()
+    }
+
+    /// The state of a trace that was settled at least once.
+    fn state(&self, tenant: &Tenant, id: TraceId, is_settled: bool) -> TraceState {
+        let late_span_count = self.special(tenant, id).map(|(_, late)| late).sum();
+        let verdict = self.prior_verdict(tenant, id).unwrap_or_else(Verdict::keep_all);
+        TraceState { is_settled, verdict: Some(verdict), late_span_count }
     }
 
     /// What was decided about a trace when it was settled last; `None` when that is not known, as of a trace that was never
@@ -238,7 +254,7 @@ impl View {
         Ok(())
     }
 
-    /// Records from a number on, at most so many of those that `wants` takes.
+    /// Records from a number on, at most so many of those that `wants` takes. There may be more, whatever their number, as long as [`FeedAnswer::next`] is not [`Settled::next_sequence`].
     pub fn feed(
         &self,
         from: u64,
@@ -251,6 +267,9 @@ impl View {
             // Numbers tell what is lost: between one record and the next, or up to the end.
             if entry.first_sequence + entry.record_count <= from || entry.kept_count == 0 {
                 continue;
+            }
+            if answer.records.len() >= most || answer.next - from > FEED_RECORDS {
+                return Ok(answer);
             }
             let records = match files.records(entry.number) {
                 Ok(records) => records,

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clew_model::identity::distinct;
-use clew_model::scan::{SpanSource as _, TimeRange};
+use clew_model::scan::{SpanSource as _, TimeRange, TraceState};
 use clew_model::{Attribute, Kind, Span, SpanId, StatusCode, Tenant, TraceId, Value, Verdict};
 use clew_rollup::Rollup;
 use proptest::prelude::*;
@@ -124,7 +124,16 @@ impl Bench {
     pub(crate) fn state(&self, id: TraceId) -> TraceState {
         let view = self.store.view();
         let spans = view.rows(&Tenant::default(), &[id], &|| false).unwrap().spans;
-        view.trace_state(&Tenant::default(), &spans)
+        let state = view.trace_state(&Tenant::default(), &spans);
+        let [by_id] = &view.trace_states(&Tenant::default(), &[id])[..] else { panic!("one state") };
+        if by_id.is_settled {
+            assert_eq!(*by_id, state);
+        } else {
+            // Without spans it is not known that one came again, nor that a trace was settled as every trace is and goes on.
+            let plain = Some(Verdict::keep_all());
+            assert!(by_id.verdict == state.verdict || by_id.verdict.is_none() && state.verdict == plain, "{by_id:?}");
+        }
+        state
     }
 
     pub(crate) fn records(&self) -> Vec<(u64, Record, Verdict)> {
@@ -333,6 +342,29 @@ fn the_feed_goes_on_where_it_was_left() {
     assert_eq!(view.settled.next_sequence(), 5);
 }
 
+#[test]
+fn the_feed_tells_nothing_of_what_was_deleted() {
+    let mut bench = Bench::new(keep_all);
+    for number in 1..=3 {
+        bench.send(&trace(number, 2));
+    }
+    bench.pass(31);
+    bench.settle();
+    let (tenant, id) = (Tenant::default(), trace(2, 1)[0].trace_id);
+    Bench::wait(|answer| bench.store.delete(tenant.clone(), Some(id), answer)).unwrap();
+    let told = |bench: &Bench| bench.records().into_iter().map(|(number, ..)| number).collect::<Vec<_>>();
+    assert_eq!((told(&bench).len(), bench.store.view().settled.next_sequence()), (2, 3));
+    let gone = (0..3).find(|number| !told(&bench).contains(number)).unwrap();
+    // What comes later is new.
+    bench.pass(1);
+    bench.send(&trace(2, 3));
+    bench.pass(31);
+    bench.settle();
+    assert!(told(&bench).contains(&3) && !told(&bench).contains(&gone));
+    Bench::wait(|answer| bench.store.delete(tenant, None, answer)).unwrap();
+    assert_eq!(told(&bench), [] as [u64; 0]);
+}
+
 /// What happens to a store.
 #[derive(Debug, Clone)]
 enum Happening {
@@ -414,6 +446,9 @@ proptest! {
                 Happening::Restart => bench.restart(),
             }
             prop_assert_eq!(bench.figures(), naive(&sent));
+            for spans in sent.values() {
+                bench.state(spans[0].trace_id);
+            }
         }
         // In the end all is settled, and each trace's last record is that of the whole trace.
         bench.pass(301);
@@ -424,8 +459,10 @@ proptest! {
         let last: BTreeMap<TraceId, Record> =
             bench.records().into_iter().map(|(_, record, _)| (record.summary.trace_id, record)).collect();
         for spans in sent.values() {
+            let id = spans[0].trace_id;
+            prop_assert_eq!(&view.trace_states(&Tenant::default(), &[id]), &[bench.state(id)]);
             // Records of long ago may be gone.
-            if let Some(record) = last.get(&spans[0].trace_id) {
+            if let Some(record) = last.get(&id) {
                 prop_assert_eq!(&record.summary, &clew_model::summarize(spans));
             }
         }

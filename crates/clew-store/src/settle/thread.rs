@@ -9,13 +9,13 @@ use std::time::Duration;
 use clew_model::scan::{ScanError, SpanSource as _};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::{Book, Intake, Settlement, Settler};
+use super::{Book, Intake, Settlement, Settler, SpanTotals};
 use crate::driver::{self, Shared};
 use crate::figures::Histogram;
 use crate::keep::KeepError;
 use crate::keep::thread::Message as KeepMessage;
 use crate::view::View;
-use crate::{HealthReason, StoreConfig};
+use crate::{HealthReason, SettleConfig, StoreConfig};
 
 /// After a look that took long, so many times as long is left to others.
 const REST_FACTOR: u32 = 2;
@@ -32,14 +32,16 @@ pub(crate) enum Message {
 }
 
 /// What was settled since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SettleCounters {
     /// How long traces waited to be settled after they were complete.
     pub delay_seconds: Histogram,
     /// How long looks took that settled something.
     pub look_seconds: Histogram,
     /// Figures that only grow.
-    pub totals: Mutex<SettleTotals>,
+    totals: Mutex<SettleTotals>,
+    /// The figures of what was settled, as counters.
+    spans: Mutex<SpanTotals>,
 }
 
 /// Sums since the start.
@@ -62,6 +64,21 @@ pub struct SettleTotals {
 }
 
 impl SettleCounters {
+    /// Nothing settled yet.
+    pub(crate) fn new(config: &SettleConfig) -> Self {
+        Self {
+            delay_seconds: Histogram::new(),
+            look_seconds: Histogram::new(),
+            totals: Mutex::default(),
+            spans: Mutex::new(SpanTotals::new(config.metric_series)),
+        }
+    }
+
+    /// Looks at the figures of what was settled. What is settled meanwhile waits.
+    pub(crate) fn read_spans<T>(&self, read: impl FnOnce(&SpanTotals) -> T) -> T {
+        read(&self.spans.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The sums now.
     pub fn totals(&self) -> SettleTotals {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -69,6 +86,10 @@ impl SettleCounters {
 
     /// Adds what was committed.
     pub(crate) fn add(&self, settlement: &Settlement, config: &StoreConfig) {
+        {
+            let mut spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+            settlement.tenants.iter().for_each(|settled| spans.add(&settled.tenant, &settled.rollup));
+        }
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         totals.early_traces += settlement.early_count;
         totals.duplicate_spans += settlement.duplicate_count;

@@ -23,9 +23,9 @@ use clew_block::{Block, BlockName};
 use clew_model::attributes::{AttributesRequest, KeysAnswer, ValuesAnswer};
 use clew_model::scan::{
     Enough, Expired, ExtentsAnswer, Incomplete, MatchedAnswer, MatchedRequest, NewestAnswer, RowsAnswer, ScanAnswer,
-    ScanError, ScanRequest, SpanSource, SummariesAnswer, TraceVersion,
+    ScanError, ScanRequest, SpanSource, SummariesAnswer, TraceState, TraceVersion,
 };
-use clew_model::{Tenant, TraceId};
+use clew_model::{Span, Tenant, TraceId};
 
 use crate::catalog::Deletion;
 use crate::keep::Pins;
@@ -216,6 +216,14 @@ impl SpanSource for View {
         let mut answer = self.together(tenant).rows(tenant, ids, expired)?;
         answer.incomplete = answer.incomplete.or_else(|| self.incomplete(tenant));
         Ok(answer)
+    }
+
+    fn trace_state(&self, tenant: &Tenant, spans: &[Span]) -> TraceState {
+        self.state_by_spans(tenant, spans)
+    }
+
+    fn trace_states(&self, tenant: &Tenant, ids: &[TraceId]) -> Vec<TraceState> {
+        ids.iter().map(|id| self.state_by_id(tenant, *id)).collect()
     }
 
     fn services(&self, tenant: &Tenant) -> Result<Vec<String>, ScanError> {

@@ -249,11 +249,30 @@ settings! {
     /// Memory for figures that were read, for the next question about them.
     "figures.cache_bytes" figures_cache_bytes: ByteCount = "32MiB" in MIB..=64 * GIB;
 
+    /// Most series of spans, and most edges, that `/metrics` has since the start; those that come later are counted together as
+    /// `(other)`. Each takes about 1 KiB of memory, and of spans 3 KiB of the page.
+    "metrics.series" metric_series: u64 = "10000" in 0..=1_000_000;
+
+    /// Share of failed requests, in percent, above which a service is degraded in `/v1/dependencies`.
+    "health.degraded_errors" health_degraded_errors: Percent = "1";
+
+    /// Mean duration of requests above which it is degraded.
+    "health.degraded_mean" health_degraded_mean: Duration = "500ms" in 0..=24 * HOUR;
+
+    /// Share of failed requests, in percent, above which it is unhealthy.
+    "health.unhealthy_errors" health_unhealthy_errors: Percent = "5";
+
+    /// Mean duration of requests above which it is unhealthy.
+    "health.unhealthy_mean" health_unhealthy_mean: Duration = "1s" in 0..=24 * HOUR;
+
     /// Time for a question, after which it fails.
     "query.timeout" query_timeout: Duration = "30s" in 10..=HOUR;
 
     /// Questions answered at once; more are refused with a retry hint.
     "query.concurrency" query_concurrency: u64 = "16" in 1..=4096;
+
+    /// Streams of settled traces (`/v1/live`, `clew tail`) open at once; more are refused with a retry hint.
+    "query.live_streams" live_streams: u64 = "64" in 0..=65_536;
 
     /// Memory for explained traces that were asked for lately, so that looking around in one does not read it each time. One
     /// span takes about 1 KiB to 2 KiB. `auto` is the smaller of 256 MiB and an eighth of the machine's memory or of the

@@ -18,7 +18,7 @@ mod waterfall;
 
 pub(crate) use figures::{bytes, count, duration};
 pub(crate) use screen::{Screen, ScreenOptions, clean};
-pub(crate) use table::table;
+pub(crate) use table::{Columns, table};
 pub(crate) use waterfall::waterfall;
 
 #[cfg(test)]

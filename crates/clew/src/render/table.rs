@@ -13,27 +13,51 @@ const FIXED_WIDTH: usize = 23 + 1 + 9 + 1 + 6 + 1 + 6 + 2 + 2 + 2 + ID_WIDTH;
 /// Columns for root and services from which the services are named and not only counted.
 const NAMES_FROM: usize = 50;
 
-/// The traces, one a line, and how many there are in all.
-pub(crate) fn table(answer: &SearchAnswer, screen: &Screen) -> String {
-    let flexible = screen.width.saturating_sub(FIXED_WIDTH).max(24);
-    let names_fit = flexible >= NAMES_FROM;
-    let services_width = if names_fit { flexible * 2 / 5 } else { "SERVICES".len() };
-    let root_width = flexible - services_width;
-    let mut text = String::new();
-    if !answer.traces.is_empty() {
+/// The columns of a screen that are as wide as there is room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns {
+    root_width: usize,
+    services_width: usize,
+}
+
+impl Columns {
+    /// The columns of that screen.
+    pub(crate) fn of(screen: &Screen) -> Self {
+        let flexible = screen.width.saturating_sub(FIXED_WIDTH).max(24);
+        let names_fit = flexible >= NAMES_FROM;
+        let services_width = if names_fit { flexible * 2 / 5 } else { "SERVICES".len() };
+        Self { root_width: flexible - services_width, services_width }
+    }
+
+    /// What stands above the traces.
+    pub(crate) fn head(self, screen: &Screen) -> String {
         let head = format!(
             "{}{:>10} {:>6} {:>6}  {}  {}  TRACE",
             fit("STARTED (UTC)", 23),
             "DURATION",
             "SPANS",
             "ERRORS",
-            fit("ROOT", root_width),
-            fit("SERVICES", services_width)
+            fit("ROOT", self.root_width),
+            fit("SERVICES", self.services_width)
         );
-        let _ = writeln!(text, "{}", screen.paint(Ink::Muted, &head));
+        format!("{}\n", screen.paint(Ink::Muted, &head))
+    }
+
+    /// A trace on a line.
+    pub(crate) fn line(self, trace: &SummaryShape, screen: &Screen) -> String {
+        line(trace, screen, self.root_width, self.services_width)
+    }
+}
+
+/// The traces, one a line, and how many there are in all.
+pub(crate) fn table(answer: &SearchAnswer, screen: &Screen) -> String {
+    let columns = Columns::of(screen);
+    let mut text = String::new();
+    if !answer.traces.is_empty() {
+        text += &columns.head(screen);
     }
     for trace in &answer.traces {
-        text += &line(trace, screen, root_width, services_width);
+        text += &columns.line(trace, screen);
     }
     text += &footer(answer, screen);
     text

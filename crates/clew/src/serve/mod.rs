@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clew_model::Tenant;
+use clew_server::ask::HealthLimits;
 use clew_server::{Listen, Purpose, Server, ServerConfig};
 use clew_store::keep::{Retention, SizeLimit, TenantRetention};
 use clew_store::settle::{Completion, Judge, KeepAll, Percentage};
@@ -134,6 +135,7 @@ fn settle(config: &Config) -> SettleConfig {
         cache_bytes: config.figures_cache_bytes.0 as usize,
         feed_age: config.settle_feed_age,
         figures_age: config.figures_age,
+        metric_series: config.metric_series as usize,
         ..SettleConfig::default()
     }
 }
@@ -190,6 +192,13 @@ fn server_config(config: &Config) -> ServerConfig {
         query_concurrency: config.query_concurrency as usize,
         trace_cache_bytes: config.trace_cache_bytes.0 as usize,
         explain_bytes: config.explain_bytes.0 as usize,
+        live_streams: config.live_streams as usize,
+        health: HealthLimits {
+            degraded_errors: config.health_degraded_errors.to_f64() / 100.0,
+            degraded_mean: config.health_degraded_mean,
+            unhealthy_errors: config.health_unhealthy_errors.to_f64() / 100.0,
+            unhealthy_mean: config.health_unhealthy_mean,
+        },
         ..ServerConfig::default()
     }
 }

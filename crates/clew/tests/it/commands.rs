@@ -55,7 +55,7 @@ fn mistakes_in_the_configuration_are_told_before_anything_opens() {
 
 #[test]
 fn help_fits_a_terminal_of_100_columns_and_checking_offers_no_ports() {
-    for command in ["serve", "search", "trace", "export", "import", "delete", "demo", "load", "check"] {
+    for command in ["serve", "search", "trace", "tail", "export", "import", "delete", "demo", "load", "check"] {
         let help = stdout_of(&[command, "--help"]);
         assert!(help.lines().all(|line| line.len() <= 100), "{command}: {help}");
     }
@@ -75,6 +75,7 @@ fn help_is_short_and_a_wrong_flag_names_the_right_one() {
       serve        Receive, keep and answer (the default)
       search       Find traces
       trace        Show a trace: a sentence that says where the time went, and a waterfall
+      tail         Print traces as they are settled, until it is stopped
       export       Write whole traces to a file, as OTLP
       import       Send the traces of OTLP files
       delete       Delete a trace, or all that a tenant has

@@ -2,7 +2,9 @@
 //! written is what is read. Times are RFC 3339 in UTC with nine digits; lengths carry their unit in their name.
 
 mod attributes;
+mod dependencies;
 mod heatmap;
+mod red;
 mod search;
 mod skeleton;
 mod trace;
@@ -14,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use attributes::{AttributeKeyShape, AttributeValueShape, AttributeValuesAnswer, AttributesAnswer, SampledShape};
+pub use dependencies::{DependenciesAnswer, EdgeShape, NodeShape, RequestsShape, SideShape};
 pub use heatmap::{HeatmapAnswer, HeatmapCells};
+pub use red::{ExemplarShape, RedAnswer, RedFigures, RedGroup, RedSeries};
 pub use search::{Matched, MatchedSpan, SearchAnswer, SilhouetteShape, Total, TotalRelation};
 pub use skeleton::{
     Skeleton, SkeletonEvents, SkeletonLink, SkeletonSegments, SkeletonSpans, SkeletonTail, SkeletonThread,
@@ -102,6 +106,13 @@ pub struct SummaryShape {
     pub silhouette: Option<SilhouetteShape>,
 }
 
+/// Traces that were settled and cannot be told any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LiveGap {
+    /// How many, of all tenants; one that was settled twice counts twice.
+    pub lost: u64,
+}
+
 /// The root of a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -121,9 +132,11 @@ pub struct RootShape {
 pub struct StateShape {
     /// Whether the root is here: a span without a parent.
     pub root_seen: bool,
-    /// Whether the trace is settled, so that its verdict stands.
+    /// Whether the trace is settled, so that its verdict stands and its figures count. In lists it is not for some seconds after
+    /// anything of it came, also when that had come before.
     pub settled: bool,
-    /// The verdict of tail sampling; `null` until the trace is settled.
+    /// The verdict of tail sampling; `null` until the trace is settled. Spans that come later make it wait for another look;
+    /// meanwhile the verdict is told of the trace itself, and in lists only if it is not what every trace has.
     pub verdict: Option<VerdictShape>,
     /// Spans that came after the trace was settled.
     pub late_spans: u64,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clew_analysis::{AsyncTail, Explained, Repeat, Segment, SegmentKind};
+use clew_model::scan::TraceState;
 
 use super::{bottleneck, clock, gaps, position, skew, summary};
 use crate::ask::opened::Opened;
@@ -23,7 +24,7 @@ const EXCEPTION: &str = "exception";
 type Positions = BTreeMap<String, Vec<u32>>;
 
 /// The trace in columns.
-pub(crate) fn skeleton(opened: &Opened) -> Skeleton {
+pub(crate) fn skeleton(opened: &Opened, state: &TraceState) -> Skeleton {
     let explained = &opened.explained;
     let (mut services, mut names) = (Words::default(), Words::default());
     let start = explained.spans.iter().map(|span| span.start_unix_nanos).min().unwrap_or_default();
@@ -44,10 +45,10 @@ pub(crate) fn skeleton(opened: &Opened) -> Skeleton {
     }
     columns.errors = explained.failed.iter().map(|index| position(*index)).collect();
     let (event_names, events, events_left_out) = events(explained, start);
-    let summary = summary(&explained.summary, opened.incomplete.as_ref());
+    let summary = summary(&explained.summary, state, opened.incomplete.as_ref());
     Skeleton {
         trace_id: summary.trace_id.clone(),
-        version: opened.version.clone(),
+        version: opened.version(state),
         pinned: false,
         state: summary.state.clone(),
         thread: thread(explained),

@@ -253,7 +253,7 @@ impl MergeJob {
         let sink = self.files.begin(name, BlockFile::Data)?;
         let merged = merge.write(sink, self.options.clone(), &requests);
         let Merged { finished, read_rows, dropped_rows } = merged.map_err(|error| self.failure(error))?;
-        let entry = if let Some(Finished { meta, side, sink }) = finished {
+        let entry = if let Some(Finished { meta, side, sink, .. }) = finished {
             self.files.finish(name, sink, &side)?;
             Some(BlockEntry { meta, side_bytes: side.count() })
         } else {
