@@ -10,7 +10,7 @@ use crate::counts::{Counts, Runner};
 use crate::{cargo, parts, succeed, tidy, ui};
 
 /// The whole check on two cores, from a clean checkout.
-const BUDGET: Duration = Duration::from_mins(26);
+const BUDGET: Duration = Duration::from_mins(31);
 
 /// Cases per property under `--deep`; proptest's own default is 256.
 const DEEP_CASES: &str = "4096";

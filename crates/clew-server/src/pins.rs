@@ -178,6 +178,7 @@ pub(crate) async fn pins(
     Ok(Json(PinsAnswer { pins: pins.into_iter().map(shape).collect() }))
 }
 
+#[expect(clippy::result_large_err, reason = "once a request, and on its way to becoming the answer")]
 fn which(app: &App, id: &str, headers: &HeaderMap, uri: &Uri) -> Result<(Tenant, TraceId), Problem> {
     let params = Params::of(uri)?;
     params.only(&["tenant"], false)?;
@@ -204,6 +205,7 @@ async fn note(body: Body) -> Result<Option<String>, Problem> {
     Ok(note)
 }
 
+#[expect(clippy::result_large_err, reason = "once a request, and on its way to becoming the answer")]
 fn done(result: Result<Result<(), KeepError>, oneshot::error::RecvError>) -> Result<(), Problem> {
     match result.unwrap_or(Err(KeepError::Stopping)) {
         Ok(()) => Ok(()),

@@ -52,6 +52,7 @@ impl Problem {
     }
 
     /// 415 for what is no JSON: a POST of it is one that no page of another origin makes unasked.
+    #[expect(clippy::result_large_err, reason = "once a request, and on its way to becoming the answer")]
     pub(crate) fn unless_json(headers: &HeaderMap, detail: &str) -> Result<(), Self> {
         let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
         if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {

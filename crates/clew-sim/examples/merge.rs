@@ -94,14 +94,16 @@ fn write(folder: &Path, blocks: u64, spans: usize) -> Done {
             }
             all.append(&mut trace_spans);
         }
-        all.iter_mut().for_each(|span| span.received_unix_nanos = received);
+        for span in &mut all {
+            span.received_unix_nanos = received;
+        }
         all.sort_by_key(|span| (span.trace_id, span.start_unix_nanos, span.span_id));
         let count = all.len();
         let name = BlockName(number);
         let sink = files.sink(name, BlockFile::Data)?;
         let tenants = [(Tenant::default(), all)];
         let started = cpu_nanos()?;
-        let Finished { meta, side, mut sink } =
+        let Finished { meta, side, mut sink, .. } =
             write_spans(&tenants, &Requests::default(), sink, WriteOptions::new(name))?;
         sink.flush()?;
         files.put_side(name, &side)?;
@@ -124,7 +126,12 @@ fn read(folder: &Path, memory_bytes: u64) -> Done {
     let files = Arc::new(Files(RealDisk::new(), folder.to_owned()));
     let cache = Arc::new(Cache::new(memory_bytes / 4));
     let mut inputs = Vec::new();
-    for entry in files.0.list(folder)?.into_iter().filter(|entry| entry.name.ends_with(".json")) {
+    for entry in files
+        .0
+        .list(folder)?
+        .into_iter()
+        .filter(|entry| Path::new(&entry.name).extension().is_some_and(|ending| ending == "json"))
+    {
         let text = files.0.read(&folder.join(&entry.name), 0, entry.length as usize)?;
         let (meta, side_bytes): (BlockMeta, u64) = serde_json::from_slice(&text)?;
         inputs.push(Block::new(Arc::new(meta), side_bytes, files.clone(), Arc::clone(&cache)));
@@ -144,7 +151,7 @@ fn read(folder: &Path, memory_bytes: u64) -> Done {
     let rows = std::env::var("ROWS").map_or(32768, |rows| rows.parse().expect("a number"));
     let merged =
         merge.write(sink, WriteOptions { row_group_rows: rows, ..WriteOptions::new(name) }, &Requests::default())?;
-    let Finished { meta, side, mut sink } = merged.finished.ok_or("there are no spans")?;
+    let Finished { meta, side, mut sink, .. } = merged.finished.ok_or("there are no spans")?;
     sink.flush()?;
     files.put_side(name, &side)?;
     let read_bytes: u64 = inputs.iter().map(|block| block.meta().data_bytes + block.side_bytes()).sum();

@@ -93,6 +93,9 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
+/// The threads of the log, of the keeper and of settling.
+type Threads = (LogThread, JoinHandle<()>, JoinHandle<()>);
+
 struct Inner {
     shared: Arc<Shared>,
     messages: Sender<Message>,
@@ -106,7 +109,7 @@ struct Inner {
     settle_messages: Sender<SettleMessage>,
     /// What is not counted yet.
     book: Arc<Mutex<Book>>,
-    threads: Mutex<Option<(LogThread, JoinHandle<()>, JoinHandle<()>)>>,
+    threads: Mutex<Option<Threads>>,
     closed: OnceLock<Result<(), CloseError>>,
 }
 
@@ -171,8 +174,6 @@ impl Store {
         let inner = Inner {
             shared,
             messages,
-            settle_messages,
-            book,
             config,
             replay,
             damage,
@@ -180,6 +181,8 @@ impl Store {
             kept,
             cache,
             disk,
+            settle_messages,
+            book,
             threads,
             closed,
         };

@@ -79,7 +79,7 @@ pub(crate) fn pins(all: &All) -> Result<(), Failure> {
         let _ = writeln!(text, "{}  {at}Z  {}", pin.trace_id, pin.note.as_deref().unwrap_or_default());
     }
     if text.is_empty() {
-        text = "nothing is pinned\n".to_owned();
+        "nothing is pinned\n".clone_into(&mut text);
     }
     exit::print(text)
 }

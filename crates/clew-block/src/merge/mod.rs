@@ -183,7 +183,9 @@ impl<W: Write + Send> Run<'_, '_, W> {
         let count = sources.iter().map(|at| self.cursors[*at].row_count()).sum();
         let mut values: Vec<ValueRef<'_>> = Vec::with_capacity(count * 10);
         let mut bounds: Vec<Range<usize>> = Vec::with_capacity(count);
-        sources.iter().for_each(|at| self.cursors[*at].values(&mut values, &mut bounds));
+        for at in sources {
+            self.cursors[*at].values(&mut values, &mut bounds);
+        }
         let mut rows: Vec<Row<'_>> = Vec::with_capacity(count);
         let mut from = 0;
         for at in sources {

@@ -84,7 +84,7 @@ fn naive(inputs: &[Spans], keep: impl Fn(usize, &Tenant, TraceId) -> bool) -> BT
 }
 
 /// A merge that leaves nothing out, and knows nothing of its traces.
-fn plain<'m>(inputs: &'m [Block]) -> Merge<'m> {
+fn plain(inputs: &[Block]) -> Merge<'_> {
     Merge {
         inputs,
         keep: &|_, _, _| true,
@@ -149,7 +149,7 @@ proptest! {
         };
         // All that a catalog and a sidecar say is what a block of these spans says that was written in one go.
         let mut whole = Spans::new();
-        expected.iter().for_each(|((tenant, _), spans)| whole.entry(tenant.clone()).or_default().extend(spans.clone()));
+        for ((tenant, _), spans) in &expected { whole.entry(tenant.clone()).or_default().extend(spans.clone()); }
         let whole = written(100, &whole);
         prop_assert_eq!(&finished.meta.tenants, &whole.meta().tenants);
         let block = open(finished);

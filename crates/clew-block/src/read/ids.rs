@@ -117,8 +117,9 @@ impl Block {
         let fence = self.fence()?;
         let read = || {
             let section = self.section(SectionId::Ids)?;
-            let mut ids = TenantIds { ids: Vec::new(), rows: Vec::new() };
             let places: Vec<SlicePlace> = fence.slices(tenant).collect();
+            let count = fence.trace_count(tenant);
+            let mut ids = TenantIds { ids: Vec::with_capacity(count), rows: Vec::with_capacity(count + 1) };
             if let (Some(first), Some(last)) = (places.first(), places.last()) {
                 let base = first.bytes.start;
                 let stored = self.side(section.offset.saturating_add(base), last.bytes.end - base)?;
@@ -128,7 +129,7 @@ impl Block {
                         let offset = section.offset + place.bytes.start;
                         self.side_error((offset, bytes.len() as u64), &err)
                     };
-                    ids.push(&Slice::decode(place, bytes).map_err(wrong)?);
+                    place.read_into(bytes, &mut ids.ids, &mut ids.rows).map_err(wrong)?;
                 }
             }
             let part = &self.meta.tenants[tenant];

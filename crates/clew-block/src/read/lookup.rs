@@ -58,8 +58,8 @@ pub(super) fn extents(
 ) -> Result<ExtentsAnswer, ScanError> {
     let mut answer = ExtentsAnswer::default();
     let Some(tenant) = block.tenant_number(tenant) else { return Ok(answer) };
-    let found = with_numbers(block, tenant, ids, expired, |id, number, known| {
-        answer.extents.extend(known.0.traces.get(number).map(|trace| (id, trace.extent)));
+    let found = with_numbers(block, tenant, ids, expired, |id, number, (summaries, _)| {
+        answer.extents.extend(summaries.extents().get(number).map(|extent| (id, *extent)));
     });
     answer.incomplete = lacking(found)?;
     answer.extents.sort_by_key(|(id, _)| *id);
@@ -76,14 +76,14 @@ pub(super) fn summaries(
     let mut answer = SummariesAnswer::default();
     let Some(tenant) = block.tenant_number(tenant) else { return Ok(answer) };
     let ids = once(ids);
-    let found = with_numbers(block, tenant, &ids, expired, |id, number, (traces, names)| {
-        answer.summaries.extend(traces.summary(number, id, names));
+    let found = with_numbers(block, tenant, &ids, expired, |id, number, (summaries, names)| {
+        answer.summaries.extend(summaries.summary(number, id, names));
     });
     answer.incomplete = lacking(found)?;
     Ok(answer)
 }
 
-type Known = (std::sync::Arc<crate::sidecar::Traces>, std::sync::Arc<crate::sidecar::Names>);
+type Known = (std::sync::Arc<crate::sidecar::Summaries>, std::sync::Arc<crate::sidecar::Names>);
 
 /// Calls `each` with the ids that the tenant has, the number of their summary, and all summaries.
 fn with_numbers(
@@ -104,7 +104,7 @@ fn with_numbers(
             let Some(place) = places.find(*id, expired)? else { continue };
             let known = match &mut known {
                 Some(known) => known,
-                none => none.insert(block.known_traces(expired)?),
+                none => none.insert(block.known_summaries(expired)?),
             };
             each(*id, first + place.number, known);
         }
@@ -163,7 +163,9 @@ fn spans(
             spans = run.read(block, &mut reader, expired, &mut lost)?;
             reader.set_depth(depth);
         }
-        lost.into_iter().for_each(|error| lack.add(error));
+        for error in lost {
+            lack.add(error);
+        }
         let mut spans = spans.into_iter().peekable();
         while let Some(first) = spans.next() {
             let id = first.trace_id;

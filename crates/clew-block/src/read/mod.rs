@@ -14,6 +14,7 @@ mod damage;
 pub(crate) mod data;
 mod filter;
 mod footer;
+mod found;
 mod ids;
 mod lookup;
 mod matched;
@@ -80,6 +81,7 @@ impl Block {
 
     /// The same block with a cache of its own, for whoever reads all of it once: what questions ask for stays where it is.
     /// What is found damaged is remembered by both.
+    #[must_use]
     pub fn apart(&self, cache: Arc<Cache>) -> Self {
         let (meta, ranges, damage) = (Arc::clone(&self.meta), Arc::clone(&self.ranges), Arc::clone(&self.damage));
         Self { meta, side_bytes: self.side_bytes, ranges, cache, damage }

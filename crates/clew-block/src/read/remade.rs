@@ -8,10 +8,10 @@ use clew_model::{Span, TraceId, summarize};
 
 use super::bitmap::Bitmap;
 use super::cache::Part;
-use super::side::{names_bytes, traces_bytes};
+use super::side::names_bytes;
 use super::{Block, Fault};
 use crate::sidecar::ids::{IdsBuilder, SlicePlace};
-use crate::sidecar::{Fence, Names, Operation, SideError, Slice, TraceSummary, Traces};
+use crate::sidecar::{Fence, Names, Operation, SideError, Slice, Summaries, TraceSummary, Traces};
 
 /// Ids and fence.
 pub(super) struct RemadeIds {
@@ -22,7 +22,7 @@ pub(super) struct RemadeIds {
 /// Names, without those of keys, and summaries.
 pub(super) struct Remade {
     pub(super) names: Arc<Names>,
-    pub(super) traces: Arc<Traces>,
+    pub(super) summaries: Arc<Summaries>,
 }
 
 impl RemadeIds {
@@ -79,13 +79,13 @@ impl Block {
     }
 
     /// Summaries and the names in them, from the sidecar or from the rows.
-    pub(super) fn known_traces(&self, expired: Expired<'_>) -> Result<(Arc<Traces>, Arc<Names>), Fault> {
+    pub(super) fn known_summaries(&self, expired: Expired<'_>) -> Result<(Arc<Summaries>, Arc<Names>), Fault> {
         let count = self.first_trace(self.meta.tenants.len());
-        match (self.traces(), self.names()) {
-            (Ok(traces), Ok(names)) if traces.traces.len() == count => Ok((traces, names)),
+        match (self.stored_summaries(), self.names()) {
+            (Ok(summaries), Ok(names)) if summaries.extents().len() == count => Ok((summaries, names)),
             _ => {
                 let remade = self.remade(expired)?;
-                Ok((Arc::clone(&remade.traces), Arc::clone(&remade.names)))
+                Ok((Arc::clone(&remade.summaries), Arc::clone(&remade.names)))
             }
         }
     }
@@ -104,7 +104,7 @@ impl Block {
                 }
             }
             let remade = making.finish();
-            let bytes = names_bytes(&remade.names) + traces_bytes(&remade.traces);
+            let bytes = names_bytes(&remade.names) + remade.summaries.memory_bytes();
             Ok((remade, bytes as u64))
         })
     }
@@ -181,7 +181,9 @@ impl Making {
             trace.root_operation = codes[trace.root_operation as usize];
         }
         let names = Names { services, operations, keys: Vec::new(), tenants };
-        Remade { names: Arc::new(names), traces: Arc::new(Traces { traces, service_sets: sets }) }
+        let traces = Traces { traces, service_sets: sets };
+        let summaries = Summaries::decode(traces.encode()).expect("such a section was just written");
+        Remade { names: Arc::new(names), summaries: Arc::new(summaries) }
     }
 }
 

@@ -19,7 +19,7 @@ const ROW_BYTES: u64 = 256;
 /// Rows that follow each other, of one tenant and one row group.
 #[derive(Default)]
 pub(crate) struct Rows {
-    rows: Vec<Fixed>,
+    fixed: Vec<Fixed>,
     cells: Vec<Cell>,
     /// Values that are not in pages as they are.
     values: Vec<Value>,
@@ -132,25 +132,25 @@ impl Fixed {
 
 impl Rows {
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.fixed.len()
     }
 
     pub(crate) fn trace_id(&self, row: usize) -> Option<TraceId> {
-        self.rows.get(row).map(|fixed| fixed.trace_id)
+        self.fixed.get(row).map(|fixed| fixed.trace_id)
     }
 
     pub(crate) fn span_id(&self, row: usize) -> SpanId {
-        self.rows[row].span_id
+        self.fixed[row].span_id
     }
 
     pub(crate) fn parent(&self, row: usize) -> Parent {
-        self.rows[row].parent
+        self.fixed[row].parent
     }
 
     /// Appends the values of a row's attributes.
     pub(crate) fn values<'r>(&'r self, row: usize, values: &mut Vec<ValueRef<'r>>) {
-        let from = self.rows[row].cells_from as usize;
-        let to = self.rows.get(row + 1).map_or(self.cells.len(), |next| next.cells_from as usize);
+        let from = self.fixed[row].cells_from as usize;
+        let to = self.fixed.get(row + 1).map_or(self.cells.len(), |next| next.cells_from as usize);
         values.extend(self.cells[from..to].iter().map(|cell| match cell {
             Cell::Missing => ValueRef::Empty,
             Cell::String(text) => ValueRef::String(self.text(*text)),
@@ -164,7 +164,7 @@ impl Rows {
 
     /// A row, as a writer takes it.
     pub(crate) fn row<'r>(&'r self, row: usize, parent: Option<SpanId>, values: &'r [ValueRef<'r>]) -> Row<'r> {
-        let fixed = &self.rows[row];
+        let fixed = &self.fixed[row];
         let [dropped_attributes_count, dropped_events_count, dropped_links_count] = fixed.dropped_counts;
         Row {
             span_id: fixed.span_id,
@@ -232,7 +232,7 @@ impl<'d> RowReader<'d> {
         }
         let map = Bitmap::of_range(data.footer.row_count(group), within.clone());
         let wanted = Wanted { group, rows: within, map };
-        let mut read = Rows { rows: vec![Fixed::EMPTY; wanted.rows.len()], ..Rows::default() };
+        let mut read = Rows { fixed: vec![Fixed::EMPTY; wanted.rows.len()], ..Rows::default() };
         self.numbers(&wanted, &mut read)?;
         self.texts(&wanted, &mut read)?;
         self.words(&wanted, &mut read)?;
@@ -254,7 +254,7 @@ impl<'d> RowReader<'d> {
     }
 
     fn numbers(&self, wanted: &Wanted, read: &mut Rows) -> Result<(), ReadError> {
-        let rows = &mut read.rows;
+        let rows = &mut read.fixed;
         let span_id = |page: &Page, at| SpanId(page.bytes(at).try_into().unwrap_or_default());
         self.each(wanted, "trace_id", rows, |row, page, at| {
             row.trace_id = TraceId(page.bytes(at).try_into().unwrap_or_default());
@@ -278,7 +278,7 @@ impl<'d> RowReader<'d> {
 
     fn texts(&self, wanted: &Wanted, read: &mut Rows) -> Result<(), ReadError> {
         let first = wanted.rows.start;
-        let Rows { rows, pages, .. } = read;
+        let Rows { fixed: rows, pages, .. } = read;
         for name in ["name", "status_message", "trace_state"] {
             let mut column = self.data.intrinsic(wanted.group, name)?;
             while let Some(page) = column.next(&wanted.map)? {
@@ -299,7 +299,7 @@ impl<'d> RowReader<'d> {
     }
 
     fn words(&self, wanted: &Wanted, read: &mut Rows) -> Result<(), ReadError> {
-        let (rows, codes, mut is_wrong) = (&mut read.rows, self.codes, false);
+        let (rows, codes, mut is_wrong) = (&mut read.fixed, self.codes, false);
         let mut kinds = Memo::new();
         self.each(wanted, "kind", rows, |row, page, at| {
             let kind = |text: &[u8]| Kind::ALL.into_iter().find(|kind| kind.as_str().as_bytes() == text);
@@ -346,7 +346,7 @@ impl<'d> RowReader<'d> {
         // Rows that have values elsewhere, and their shapes.
         let mut with_rest: Vec<(usize, u32)> = Vec::new();
         let (mut shapes, mut is_wrong, mut cells) = (Memo::new(), false, 0_u32);
-        let rows = &mut read.rows;
+        let rows = &mut read.fixed;
         data.for_each(wanted.group, "shape", &wanted.map, |row, page, at| {
             let Some(place) = shapes.get(page, at, |text| codes.shape_places.get(text).copied()) else {
                 is_wrong = true;
@@ -379,7 +379,9 @@ impl<'d> RowReader<'d> {
     fn column(&self, wanted: &Wanted, number: usize, cells: &[(u32, u32)], read: &mut Rows) -> Result<(), ReadError> {
         let described = &self.data.footer.attributes[number];
         let mut map = Bitmap::none(wanted.map.row_count());
-        cells.iter().for_each(|(row, _)| map.set(*row as usize));
+        for (row, _) in cells {
+            map.set(*row as usize);
+        }
         let mut column = self.data.column(wanted.group, described.leaf)?;
         let mut cells = cells.iter().peekable();
         let mut is_wrong = false;
@@ -420,13 +422,15 @@ impl<'d> RowReader<'d> {
         }
         let (codes, first) = (self.codes, wanted.rows.start);
         let mut map = Bitmap::none(wanted.map.row_count());
-        with_rest.iter().for_each(|(row, _)| map.set(*row));
+        for (row, _) in with_rest {
+            map.set(*row);
+        }
         let mut with_rest = with_rest.iter().peekable();
         let mut put_row = |row: usize, text: &[u8]| -> Option<()> {
             let (_, shape) = with_rest.next_if(|(of, _)| *of == row)?;
             let shape = &codes.shapes[*shape as usize];
             let attributes = read_attributes(text).ok()?;
-            let fixed = &mut read.rows[row - first];
+            let fixed = &mut read.fixed[row - first];
             fixed.shape = *shape.with_rest.get(&rest_keys(&attributes))?;
             let mut attributes = attributes.into_iter();
             for (cell, _) in (fixed.cells_from..).zip(&*shape.tokens).filter(|(_, token)| **token == Token::Rest) {

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use clew_model::scan::{
-    Enough, Expired, Extent, NewestAnswer, ScanAnswer, ScanError, ScanRequest, SpanRow, TimeRange, TraceMatch,
+    Enough, Expired, Extent, NewestAnswer, ScanAnswer, ScanError, ScanRequest, TimeRange, TraceMatch,
 };
 use clew_model::{SpanId, TraceId};
 
@@ -18,19 +18,15 @@ use super::bitmap::Bitmap;
 use super::damage::{Lack, ReadError};
 use super::data::Data;
 use super::filter::{Filter, Known};
-use super::ids::TenantIds;
+use super::found::{Matched, ShownRow, TenantTraces, Traces, floor, is_from, meets};
 use super::{Block, Fault};
-use crate::sidecar::{Groups, Names, TraceSummary};
+use crate::sidecar::{Groups, Names};
 
 /// As many as [`TraceMatch::filters_met`] has bits.
 const FILTERS_MAX: usize = 64;
 
 /// Row groups that are announced to the disk before they are read.
 const GROUPS_AHEAD: usize = 8;
-
-/// Matching rows of a trace that are read beyond those asked for: rows of equal start and span id are ordered by their
-/// duration, which the block's order does not know.
-const SPARE_ROWS: usize = 8;
 
 /// Answers [`clew_model::scan::SpanSource::scan`].
 pub(super) fn scan(block: &Block, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError> {
@@ -84,16 +80,22 @@ fn all_traces(
     expired: Expired<'_>,
     answer: &mut NewestAnswer,
 ) -> Result<(), Fault> {
-    let (ids, summaries) = Summaries::of(block, tenant, expired)?;
-    let all = ids.ids.iter().zip(summaries.all());
-    let inside: Vec<_> = all.filter(|(_, summary)| meets(summary, request.range)).collect();
+    let traces = TenantTraces::of(block, tenant, expired)?;
+    let all = traces.ids.ids.iter().zip(traces.extents());
+    let inside: Vec<_> = all.filter(|(_, extent)| meets(extent, request.range)).collect();
     let count = usize::try_from(enough.count).unwrap_or(usize::MAX).min(inside.len());
     let (counted, rest) = inside.split_at(count);
-    let found = |(id, summary): &(&TraceId, &TraceSummary)| found(**id, summary);
+    let found = |(id, extent): &(&TraceId, &Extent)| TraceMatch {
+        trace_id: **id,
+        extent: **extent,
+        filters_met: 0,
+        matched_count: 0,
+        rows: Vec::new(),
+    };
     answer.answer.matches = counted.iter().map(found).collect();
     if !rest.is_empty() {
-        let floor = floor(counted.iter().map(|(_, summary)| summary.extent), enough);
-        answer.answer.matches.extend(rest.iter().filter(|(_, summary)| is_from(summary, floor)).map(found));
+        let floor = floor(counted.iter().map(|(_, extent)| **extent), enough);
+        answer.answer.matches.extend(rest.iter().filter(|(_, extent)| is_from(extent, floor)).map(found));
         answer.left_out_before_unix_nanos = (floor > 0).then_some(floor);
     }
     Ok(())
@@ -117,14 +119,14 @@ fn matching(
     scan.inside = scan.rows_inside(request.range)?;
     let mut traces = Traces::new(request.rows_per_trace as usize);
     let mut groups = groups.into_iter();
-    while (traces.found.len() as u64) < enough.count {
+    while traces.count() < enough.count {
         let Some(group) = groups.next() else { break };
         scan.look(group, &mut filters, &mut traces)?;
     }
     if groups.len() > 0 {
         let floor = traces.floor(enough);
         if floor > 0 {
-            scan.inside = Some(scan.rows_where(|summary| meets(summary, request.range) && is_from(summary, floor))?);
+            scan.inside = Some(scan.rows_where(|extent| meets(extent, request.range) && is_from(extent, floor))?);
             answer.left_out_before_unix_nanos = Some(floor);
         }
         for group in groups {
@@ -135,60 +137,6 @@ fn matching(
     answer.answer.scanned_count = scan.scanned_count;
     answer.answer.matches = traces.into_matches(&rows, request.range);
     Ok(())
-}
-
-/// The start that is the last of the newest ones of these and no less than what the question says; 0 when they are too few.
-fn floor(extents: impl Iterator<Item = Extent>, enough: &Enough) -> u64 {
-    let mut starts: Vec<u64> = extents.filter(|extent| !extent.is_odd).map(|extent| extent.start_unix_nanos).collect();
-    let own = match enough.newest.checked_sub(1) {
-        Some(last) if last < starts.len() => {
-            let (_, start, _) = starts.select_nth_unstable_by_key(last, |start| std::cmp::Reverse(*start));
-            *start
-        }
-        _ => 0,
-    };
-    own.max(enough.floor_unix_nanos)
-}
-
-/// Whether the trace begins there or later, for all that is known here.
-fn is_from(summary: &TraceSummary, floor_unix_nanos: u64) -> bool {
-    summary.extent.is_odd || summary.extent.start_unix_nanos >= floor_unix_nanos
-}
-
-/// Start, span id and duration of a row that is shown.
-type ShownRow = (u64, u64, u64);
-
-/// The summaries of a tenant's traces.
-struct Summaries {
-    all: Arc<crate::sidecar::Traces>,
-    numbers: Range<usize>,
-}
-
-impl Summaries {
-    /// These and the ids.
-    fn of(block: &Block, tenant: usize, expired: Expired<'_>) -> Result<(Arc<TenantIds>, Self), Fault> {
-        let ids = block.tenant_ids(tenant, expired)?;
-        let (all, _) = block.known_traces(expired)?;
-        let first = block.first_trace(tenant);
-        let numbers = first..first + ids.ids.len();
-        if all.traces.len() < numbers.end {
-            return Err(Fault::Lost(block.side_error((0, block.side_bytes), &"a trace has no summary")));
-        }
-        Ok((ids, Self { all, numbers }))
-    }
-
-    fn all(&self) -> &[TraceSummary] {
-        &self.all.traces[self.numbers.clone()]
-    }
-}
-
-/// Whether a question about that range may concern the trace.
-fn meets(summary: &TraceSummary, range: TimeRange) -> bool {
-    summary.extent.is_odd || summary.extent.meets(range)
-}
-
-fn found(trace_id: TraceId, summary: &TraceSummary) -> TraceMatch {
-    TraceMatch { trace_id, extent: summary.extent, filters_met: 0, matched_count: 0, rows: Vec::new() }
 }
 
 /// A scan under way.
@@ -206,15 +154,6 @@ struct Scan<'s> {
     inside: Option<Vec<Range<u64>>>,
     /// Row groups before that one were announced to the disk.
     announced: usize,
-}
-
-/// The rows of a row group that met filters.
-struct Matched {
-    /// The group's first row.
-    first: u64,
-    /// By the filter's number.
-    filters: Vec<(usize, Bitmap)>,
-    any: Bitmap,
 }
 
 impl Scan<'_> {
@@ -263,10 +202,7 @@ impl Scan<'_> {
         let matched = self.matched(group, may_meet, filters)?;
         self.announce(group, filters);
         if let Some(matched) = matched {
-            if traces.summed_up.is_none() {
-                traces.summed_up = Some(Summaries::of(self.block, self.tenant, self.expired)?);
-            }
-            traces.push(&matched);
+            traces.push(&matched, || TenantTraces::of(self.block, self.tenant, self.expired))?;
         }
         Ok(())
     }
@@ -330,15 +266,15 @@ impl Scan<'_> {
             // Odd traces are never outside.
             return Ok(None);
         }
-        self.rows_where(|summary| meets(summary, range)).map(Some)
+        self.rows_where(|extent| meets(extent, range)).map(Some)
     }
 
     /// The ranges of rows whose traces are such.
-    fn rows_where(&self, is_inside: impl Fn(&TraceSummary) -> bool) -> Result<Vec<Range<u64>>, Fault> {
-        let (ids, summaries) = Summaries::of(self.block, self.tenant, self.expired)?;
+    fn rows_where(&self, is_inside: impl Fn(&Extent) -> bool) -> Result<Vec<Range<u64>>, Fault> {
+        let traces = TenantTraces::of(self.block, self.tenant, self.expired)?;
         let mut inside: Vec<Range<u64>> = Vec::new();
-        for (number, _) in summaries.all().iter().enumerate().filter(|(_, summary)| is_inside(summary)) {
-            let rows = ids.rows(number);
+        for (number, _) in traces.extents().iter().enumerate().filter(|(_, extent)| is_inside(extent)) {
+            let rows = traces.ids.rows(number);
             match inside.last_mut().filter(|last| last.end == rows.start) {
                 Some(last) => last.end = rows.end,
                 None => inside.push(rows),
@@ -423,88 +359,4 @@ fn values(data: &Data, group: usize, map: &Bitmap) -> Result<Vec<(u64, u64, u64)
         next += 1;
     })?;
     Ok(values)
-}
-
-/// Matching rows by their traces.
-struct Traces {
-    /// All traces of the tenant, once there was a match.
-    summed_up: Option<(Arc<TenantIds>, Summaries)>,
-    rows_per_trace: usize,
-    found: Vec<Found>,
-    /// Rows that are read further.
-    picked: Vec<u32>,
-}
-
-/// A trace with matching rows.
-struct Found {
-    number: usize,
-    filters_met: u64,
-    matched_count: u32,
-    picked: Range<usize>,
-}
-
-impl Traces {
-    fn new(rows_per_trace: usize) -> Self {
-        Self { summed_up: None, rows_per_trace, found: Vec::new(), picked: Vec::new() }
-    }
-
-    /// The start before which nothing is wanted any more.
-    fn floor(&self, enough: &Enough) -> u64 {
-        let all = self.summed_up.as_ref().map_or(&[][..], |(_, summaries)| summaries.all());
-        floor(self.found.iter().map(|found| all[found.number].extent), enough)
-    }
-
-    /// Adds the rows of the next row group.
-    fn push(&mut self, matched: &Matched) {
-        let Some((ids, _)) = &self.summed_up else { return };
-        let base = matched.first as u32;
-        let picked_max = if self.rows_per_trace == 0 { 0 } else { self.rows_per_trace.saturating_add(SPARE_ROWS) };
-        let mut number = self.found.last().map_or(0, |found| found.number);
-        // The end of the trace at hand, from which on rows are of another.
-        let mut end = if self.found.is_empty() { 0 } else { ids.rows[number + 1] };
-        for at in matched.any.iter() {
-            let row = base + at as u32;
-            if row >= end {
-                number += ids.rows[number..].partition_point(|first| *first <= row) - 1;
-                end = ids.rows[number + 1];
-                let picked = self.picked.len()..self.picked.len();
-                self.found.push(Found { number, filters_met: 0, matched_count: 0, picked });
-            }
-            let Some(found) = self.found.last_mut() else { continue };
-            let met = matched.filters.iter().filter(|(_, rows)| rows.contains(at));
-            found.filters_met |= met.fold(0, |met, (filter, _)| met | 1 << filter);
-            found.matched_count += 1;
-            if found.picked.len() < picked_max {
-                self.picked.push(row);
-                found.picked.end += 1;
-            }
-        }
-    }
-
-    fn into_matches(self, rows: &[Option<(u64, u64, u64)>], range: TimeRange) -> Vec<TraceMatch> {
-        let mut matches = Vec::with_capacity(self.found.len());
-        let Some((ids, summaries)) = &self.summed_up else { return matches };
-        for found in self.found {
-            let summary = &summaries.all()[found.number];
-            if !meets(summary, range) {
-                continue;
-            }
-            let mut first: Vec<_> = rows[found.picked].iter().flatten().copied().collect();
-            first.sort_unstable();
-            first.truncate(self.rows_per_trace);
-            let row = |(start_unix_nanos, span_id, duration_nanos)| SpanRow {
-                span_id: SpanId::from_u64(span_id),
-                start_unix_nanos,
-                duration_nanos,
-            };
-            matches.push(TraceMatch {
-                trace_id: ids.ids[found.number],
-                extent: summary.extent,
-                filters_met: found.filters_met,
-                matched_count: found.matched_count,
-                rows: first.into_iter().map(row).collect(),
-            });
-        }
-        matches
-    }
 }

@@ -1,5 +1,6 @@
 //! The sidecar's sections, through the cache. A section that is missing or damaged is remembered, and not read again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use clew_model::{Tenant, TraceId, Verdict};
@@ -11,7 +12,7 @@ use super::footer::{Footer, whole};
 use super::pieces::Pieces;
 use super::{Block, Bloom};
 use crate::BlockFile;
-use crate::sidecar::{Fence, Group, Groups, Header, Names, Requests, Section, SectionId, Sums, Traces, Verdicts};
+use crate::sidecar::{Fence, Group, Groups, Header, Names, Requests, Section, SectionId, Summaries, Sums, Verdicts};
 
 /// About what a name takes in memory besides its text.
 const NAME_BYTES: usize = 56;
@@ -58,7 +59,7 @@ impl Block {
         &self,
         part: Part,
         id: SectionId,
-        decode: impl FnOnce(&[u8]) -> Result<(T, usize), crate::sidecar::SideError>,
+        decode: impl FnOnce(Cow<'_, [u8]>) -> Result<(T, usize), crate::sidecar::SideError>,
     ) -> Result<Arc<T>, ReadError> {
         if let Some(lost) = self.damage.lost(id) {
             return Err(lost);
@@ -67,7 +68,7 @@ impl Block {
             let section = self.section(id)?;
             let stored = self.side(section.offset, section.stored_bytes)?;
             let place = (section.offset, section.stored_bytes);
-            let decoded = section.unpack(&stored).and_then(|plain| decode(&plain));
+            let decoded = section.unpack(&stored).and_then(decode);
             let (content, bytes) = decoded.map_err(|err| {
                 let lost = self.side_error(place, &err);
                 self.damage.lose(id, &lost);
@@ -80,7 +81,7 @@ impl Block {
 
     pub(super) fn fence(&self) -> Result<Arc<Fence>, ReadError> {
         self.decoded(Part::Fence, SectionId::Fence, |plain| {
-            let fence = Fence::decode(plain)?;
+            let fence = Fence::decode(&plain)?;
             let bytes = fence.memory_bytes();
             Ok((fence, bytes))
         })
@@ -107,7 +108,7 @@ impl Block {
     pub(crate) fn verdicts(&self) -> Option<Arc<Verdicts>> {
         self.header().ok()?.section(SectionId::Verdicts)?;
         let verdicts = self.decoded(Part::Verdicts, SectionId::Verdicts, |plain| {
-            let verdicts = Verdicts::decode(plain)?;
+            let verdicts = Verdicts::decode(&plain)?;
             let bytes = verdicts.codes.len() * 4 + verdicts.verdicts.len() * size_of::<Verdict>();
             Ok((verdicts, bytes))
         });
@@ -116,25 +117,24 @@ impl Block {
 
     pub(super) fn names(&self) -> Result<Arc<Names>, ReadError> {
         self.decoded(Part::Names, SectionId::Names, |plain| {
-            let names = Names::decode(plain)?;
+            let names = Names::decode(&plain)?;
             let bytes = names_bytes(&names) + plain.len();
             Ok((names, bytes))
         })
     }
 
-    pub(super) fn traces(&self) -> Result<Arc<Traces>, ReadError> {
-        let names = self.names()?;
+    pub(super) fn stored_summaries(&self) -> Result<Arc<Summaries>, ReadError> {
         self.decoded(Part::Traces, SectionId::Traces, |plain| {
-            let traces = Traces::decode(plain, &names)?;
-            let bytes = traces_bytes(&traces);
-            Ok((traces, bytes))
+            let summaries = Summaries::decode(plain.into_owned())?;
+            let bytes = summaries.memory_bytes();
+            Ok((summaries, bytes))
         })
     }
 
     pub(super) fn groups(&self) -> Result<(Arc<Groups>, Arc<Names>), ReadError> {
         let names = self.names()?;
         let groups = self.decoded(Part::Groups, SectionId::Groups, |plain| {
-            let groups = Groups::decode(plain, &names)?;
+            let groups = Groups::decode(&plain, &names)?;
             let codes = |group: &Group| {
                 (group.services.len() + group.keys.len()) * 4 + group.durations_nanos.len() * 16 + size_of::<Group>()
             };
@@ -166,7 +166,7 @@ impl Block {
     }
 
     fn sums(&self) -> Result<Arc<Sums>, ReadError> {
-        let sums = self.decoded(Part::Sums, SectionId::Sums, |plain| Ok((Sums::decode(plain)?, plain.len())))?;
+        let sums = self.decoded(Part::Sums, SectionId::Sums, |plain| Ok((Sums::decode(&plain)?, plain.len())))?;
         if sums.file_bytes == self.meta.data_bytes {
             return Ok(sums);
         }
@@ -211,9 +211,4 @@ impl Block {
 pub(super) fn names_bytes(names: &Names) -> usize {
     let tenants: usize = names.tenants.iter().map(|operations| operations.len() * 4).sum();
     (names.services.len() + names.operations.len() + names.keys.len()) * NAME_BYTES + tenants
-}
-
-pub(super) fn traces_bytes(traces: &Traces) -> usize {
-    let sets: usize = traces.service_sets.iter().map(|set| set.len() * 4 + 24).sum();
-    traces.traces.len() * size_of::<crate::sidecar::TraceSummary>() + sets
 }

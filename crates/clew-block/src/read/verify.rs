@@ -100,7 +100,7 @@ impl Check<'_> {
         if let Err(error) = self.block.fence() {
             self.read(error);
         }
-        if let Err(error) = self.block.traces() {
+        if let Err(error) = self.block.stored_summaries() {
             self.read(error);
         }
         match self.block.groups() {
@@ -256,7 +256,7 @@ impl Check<'_> {
         if !self.problems.is_empty() {
             return;
         }
-        let (Ok(traces), Ok(names)) = (self.block.traces(), self.block.names()) else { return };
+        let (Ok(stored), Ok(names)) = (self.block.stored_summaries(), self.block.names()) else { return };
         let remade = match self.block.remade(&|| false) {
             Ok(remade) => remade,
             Err(Fault::Lost(error)) => return self.read(error),
@@ -268,12 +268,12 @@ impl Check<'_> {
         if !are_same {
             self.content("the sidecar's services and operations are not those of the rows");
         }
-        let count = traces.traces.len().max(remade.traces.traces.len());
+        let made = &remade.summaries;
+        let count = stored.extents().len().max(made.extents().len());
         let id = TraceId::default();
         let differs = |number: &usize| {
-            let extent = |traces: &crate::sidecar::Traces| traces.traces.get(*number).map(|trace| trace.extent);
-            extent(&traces) != extent(&remade.traces)
-                || traces.summary(*number, id, &names) != remade.traces.summary(*number, id, &remade.names)
+            stored.extents().get(*number) != made.extents().get(*number)
+                || stored.summary(*number, id, &names) != made.summary(*number, id, &remade.names)
         };
         let different = (0..count).filter(differs).count();
         if different > 0 {

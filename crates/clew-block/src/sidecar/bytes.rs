@@ -107,15 +107,9 @@ impl<'b> Bytes<'b> {
         Ok(numbers)
     }
 
-    /// Numbers whose bytes lie in planes, as [`planes`] wrote them.
-    pub(super) fn planes<const N: usize>(&mut self, count: usize) -> Result<Vec<[u8; N]>, SideError> {
-        let length = count.checked_mul(N).ok_or(self.problem("a count is beyond the end"))?;
-        let bytes = self.take(length)?;
-        let mut numbers = vec![[0; N]; count];
-        for (plane, bytes) in bytes.chunks_exact(count.max(1)).enumerate() {
-            numbers.iter_mut().zip(bytes).for_each(|(number, byte)| number[plane] = *byte);
-        }
-        Ok(numbers)
+    /// Where it is.
+    pub(super) fn at(&self) -> usize {
+        self.at
     }
 
     pub(super) fn end(&self) -> Result<(), SideError> {
@@ -159,4 +153,10 @@ pub(super) fn planes<const N: usize>(out: &mut Vec<u8>, numbers: &(impl Iterator
     for plane in 0..N {
         out.extend(numbers.clone().map(|number| number[plane]));
     }
+}
+
+/// One of `count` numbers that [`planes`] wrote.
+#[inline]
+pub(super) fn from_planes<const N: usize>(planes: &[u8], count: usize, at: usize) -> [u8; N] {
+    std::array::from_fn(|plane| planes[plane * count + at])
 }

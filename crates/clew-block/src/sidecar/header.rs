@@ -1,7 +1,7 @@
 //! The header: which sections there are, where, and how to know that they are whole.
 
 use std::borrow::Cow;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 
 use super::bytes::{Bytes, SideError};
@@ -15,6 +15,8 @@ const ENTRY_BYTES: usize = 4 + 8 + 8 + 8 + 4 + 4;
 const SECTIONS_MAX: usize = 64;
 /// No section of a block of 2^32 rows comes near; a length beyond it is damage.
 const PLAIN_BYTES_MAX: u64 = 1 << 30;
+/// zstd packs no more bytes into one; a length beyond it is damage.
+const RATIO_MAX: u64 = 1 << 16;
 /// Higher levels save next to nothing on what sections hold.
 const ZSTD_LEVEL: i32 = 1;
 
@@ -188,7 +190,7 @@ impl Section {
         self.offset..self.offset.saturating_add(self.stored_bytes)
     }
 
-    /// Its plain bytes from its stored ones, verified. What is allocated grows with what is really there, whatever the
+    /// Its plain bytes from its stored ones, verified. What is taken of memory grows with what is really there, whatever the
     /// header says.
     pub fn unpack<'b>(&self, stored: &'b [u8]) -> Result<Cow<'b, [u8]>, SideError> {
         let problem = |problem| SideError { section: self.id.as_str(), offset: 0, problem };
@@ -200,12 +202,12 @@ impl Section {
         }
         match self.codec {
             Codec::Plain => Ok(Cow::Borrowed(stored)),
-            Codec::Zstd if self.plain_bytes > PLAIN_BYTES_MAX => Err(problem("its length is beyond all bounds")),
+            Codec::Zstd if self.plain_bytes > PLAIN_BYTES_MAX.min(self.stored_bytes.saturating_mul(RATIO_MAX)) => {
+                Err(problem("its length is beyond all bounds"))
+            }
             Codec::Zstd => {
-                let unpacker = zstd::Decoder::new(stored).map_err(|_| problem("zstd cannot unpack it"))?;
-                let mut plain = Vec::with_capacity((self.plain_bytes as usize).min(stored.len().saturating_mul(8)));
-                let mut limited = unpacker.take(self.plain_bytes + 1);
-                limited.read_to_end(&mut plain).map_err(|_| problem("zstd cannot unpack it"))?;
+                let plain = zstd::bulk::decompress(stored, self.plain_bytes as usize);
+                let plain = plain.map_err(|_| problem("zstd cannot unpack it"))?;
                 let fits = plain.len() as u64 == self.plain_bytes;
                 if fits { Ok(Cow::Owned(plain)) } else { Err(problem("its length does not match")) }
             }

@@ -178,23 +178,39 @@ impl TenantFence {
     }
 }
 
+impl SlicePlace {
+    /// Adds the ids of the slice of these bytes, verified, and the first row of each; answers the end of the last. Whether they
+    /// rise is for the caller to see.
+    pub(crate) fn read_into(
+        &self,
+        stored: &[u8],
+        ids: &mut Vec<TraceId>,
+        rows: &mut Vec<u32>,
+    ) -> Result<u32, SideError> {
+        let mut bytes = Bytes::new("ids", stored);
+        let count = stored.len().saturating_sub(ROW_BYTES) / (ID_BYTES + ROW_BYTES);
+        let fits = stored.len() as u64 == self.bytes.end.saturating_sub(self.bytes.start);
+        if !fits || crc32c::crc32c(stored) != self.checksum {
+            return Err(bytes.problem("the checksum of a slice does not match"));
+        }
+        let (own, _) = bytes.take(count * ID_BYTES)?.as_chunks();
+        ids.extend(own.iter().copied().map(TraceId));
+        let (firsts, _) = bytes.take(count * ROW_BYTES)?.as_chunks();
+        rows.extend(firsts.iter().copied().map(u32::from_le_bytes));
+        let end = bytes.u32()?;
+        bytes.end()?;
+        Ok(end)
+    }
+}
+
 impl Slice {
     /// The slice of these bytes, verified.
     pub fn decode(place: &SlicePlace, stored: &[u8]) -> Result<Self, SideError> {
-        let mut bytes = Bytes::new("ids", stored);
-        let count = stored.len().saturating_sub(ROW_BYTES) / (ID_BYTES + ROW_BYTES);
-        let fits = stored.len() as u64 == place.bytes.end.saturating_sub(place.bytes.start);
-        if !fits || crc32c::crc32c(stored) != place.checksum {
-            return Err(bytes.problem("the checksum of a slice does not match"));
-        }
-        let id = bytes.take(count * ID_BYTES)?.chunks_exact(ID_BYTES);
-        let ids: Vec<_> = id.map(|id| TraceId(id.try_into().expect("chunks of that length"))).collect();
-        let rows = (0..=count).map(|_| bytes.u32()).collect::<Result<Vec<_>, _>>()?;
-        if !ids.is_sorted() || !rows.is_sorted() {
-            return Err(bytes.problem("a slice is not sorted"));
-        }
-        bytes.end()?;
-        Ok(Self { ids, rows })
+        let mut slice = Self::default();
+        let end = place.read_into(stored, &mut slice.ids, &mut slice.rows)?;
+        slice.rows.push(end);
+        let is_sorted = slice.ids.is_sorted() && slice.rows.is_sorted();
+        is_sorted.then_some(slice).ok_or(Bytes::new("ids", stored).problem("a slice is not sorted"))
     }
 
     /// The rows of a trace, and its number in the slice.

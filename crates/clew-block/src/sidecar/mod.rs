@@ -26,5 +26,5 @@ pub use names::{Key, Names, Operation};
 pub use probe::Probe;
 pub use requests::{Request, Requests};
 pub use sums::{PIECE_BYTES, Sums};
-pub use traces::{TraceSummary, Traces};
+pub use traces::{Summaries, TraceSummary, Traces};
 pub use verdicts::Verdicts;

@@ -1,9 +1,11 @@
 //! Section `traces`: a summary of each trace, in the order of the ids, tenant after tenant.
 
+use std::sync::OnceLock;
+
 use clew_model::scan::Extent;
 use clew_model::{RootRef, SpanId, Summary, TraceId};
 
-use super::bytes::{self, Bytes, SideError};
+use super::bytes::{self, Bytes, SideError, from_planes};
 use super::names::Names;
 
 const IS_ODD: u8 = 1;
@@ -32,8 +34,8 @@ pub struct TraceSummary {
     pub service_set: u32,
 }
 
-/// All summaries of a block.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// All summaries of a block, as they are written.
+#[derive(Debug, Default)]
 pub struct Traces {
     /// Of each trace, in the order of the ids, tenant after tenant.
     pub traces: Vec<TraceSummary>,
@@ -74,7 +76,9 @@ impl TracesBuilder {
         let count = self.flags.len();
         let mut out = Vec::with_capacity(count * (FIXED_BYTES + 3));
         bytes::varint(&mut out, service_sets.len() as u64);
-        service_sets.iter().for_each(|set| bytes::rising(&mut out, set));
+        for set in service_sets {
+            bytes::rising(&mut out, set);
+        }
         bytes::varint(&mut out, count as u64);
         bytes::planes(&mut out, &self.starts.iter().copied());
         bytes::planes(&mut out, &self.ends.iter().copied());
@@ -101,54 +105,67 @@ impl Traces {
         let all = self.traces.iter().map(|trace| trace.root_operation).max().map_or(0, |last| last + 1);
         builder.encode(&self.service_sets, &(0..all).collect::<Vec<_>>())
     }
+}
 
-    /// The section of these plain bytes.
-    pub fn decode(plain: &[u8], names: &Names) -> Result<Self, SideError> {
-        let mut bytes = Bytes::new("traces", plain);
+/// The section as it is read: extents at hand, for questions that look at all traces, and the rest where it lies, for those that
+/// show some.
+#[derive(Debug, Clone)]
+pub struct Summaries {
+    extents: Vec<Extent>,
+    service_sets: Vec<Vec<u32>>,
+    plain: Vec<u8>,
+    /// Where the flags begin in the plain bytes.
+    flags: usize,
+    /// Numbers of spans and of failed ones, once somebody asked; `None` when they are malformed.
+    counts: OnceLock<Option<Vec<(u32, u32)>>>,
+}
+
+impl Summaries {
+    /// The section of these plain bytes. What is malformed behind the extents shows when it is asked for.
+    pub fn decode(plain: Vec<u8>) -> Result<Self, SideError> {
+        let mut bytes = Bytes::new("traces", &plain);
         let sets = bytes.count(1)?;
-        let service_sets = (0..sets).map(|_| bytes.rising(names.services.len())).collect::<Result<Vec<_>, _>>()?;
+        let service_sets = (0..sets).map(|_| bytes.rising(usize::MAX)).collect::<Result<Vec<_>, _>>()?;
         let count = bytes.count(FIXED_BYTES + 2)?;
-        let starts = bytes.planes::<8>(count)?;
-        let ends = bytes.planes::<8>(count)?;
-        let flags = bytes.take(count)?;
-        let operations = bytes.planes::<4>(count)?;
-        let sets = bytes.planes::<4>(count)?;
-        let roots = bytes.take(count * 8)?;
-        let mut traces = Vec::with_capacity(count);
-        for at in 0..count {
-            let root_operation = u32::from_le_bytes(operations[at]);
-            let service_set = u32::from_le_bytes(sets[at]);
-            if root_operation as usize >= names.operations.len() || service_set as usize >= service_sets.len() {
-                return Err(bytes.problem("a code that stands for nothing"));
-            }
-            let extent = Extent {
-                start_unix_nanos: u64::from_le_bytes(starts[at]),
-                end_unix_nanos: u64::from_le_bytes(ends[at]),
-                is_odd: flags[at] & IS_ODD != 0,
-            };
-            let root_span_id = SpanId(roots[at * 8..][..8].try_into().expect("eight bytes"));
-            let root_seen = flags[at] & ROOT_SEEN != 0;
-            let span_count = bytes.varint_u32()?;
-            traces.push(TraceSummary {
-                extent,
-                root_operation,
-                root_span_id,
-                span_count,
-                error_count: 0,
-                root_seen,
-                service_set,
-            });
-        }
-        for trace in &mut traces {
-            trace.error_count = bytes.varint_u32()?;
-        }
-        bytes.end()?;
-        Ok(Self { traces, service_sets })
+        let (starts, ends) = (bytes.take(count * 8)?, bytes.take(count * 8)?);
+        let flags = bytes.at();
+        let extent = |(at, flags): (usize, &u8)| Extent {
+            start_unix_nanos: u64::from_le_bytes(from_planes(starts, count, at)),
+            end_unix_nanos: u64::from_le_bytes(from_planes(ends, count, at)),
+            is_odd: flags & IS_ODD != 0,
+        };
+        let extents = bytes.take(count)?.iter().enumerate().map(extent).collect();
+        Ok(Self { extents, service_sets, plain, flags, counts: OnceLock::new() })
     }
 
-    /// The summary of the trace of that number, with its names.
+    /// The extent of each trace.
+    pub fn extents(&self) -> &[Extent] {
+        &self.extents
+    }
+
+    /// A trace's numbers; `None` when there is no such trace or the section is malformed.
+    pub fn trace(&self, number: usize) -> Option<TraceSummary> {
+        let (count, extent) = (self.extents.len(), *self.extents.get(number)?);
+        let mut bytes = Bytes::new("traces", self.plain.get(self.flags..)?);
+        let flags = bytes.take(count).ok()?;
+        let (operations, sets) = (bytes.take(count * 4).ok()?, bytes.take(count * 4).ok()?);
+        let roots = bytes.take(count * 8).ok()?;
+        let counts = self.counts.get_or_init(|| counts(&mut bytes, count).ok());
+        let (span_count, error_count) = *counts.as_ref()?.get(number)?;
+        Some(TraceSummary {
+            extent,
+            root_operation: u32::from_le_bytes(from_planes(operations, count, number)),
+            root_span_id: SpanId(roots[number * 8..][..8].try_into().ok()?),
+            span_count,
+            error_count,
+            root_seen: flags[number] & ROOT_SEEN != 0,
+            service_set: u32::from_le_bytes(from_planes(sets, count, number)),
+        })
+    }
+
+    /// The summary of a trace, with its names; `None` as for [`Self::trace`], or when a name is not there.
     pub fn summary(&self, number: usize, trace_id: TraceId, names: &Names) -> Option<Summary> {
-        let trace = self.traces.get(number)?;
+        let trace = self.trace(number)?;
         let service = |code: u32| names.services.get(code as usize).cloned();
         let operation = names.operations.get(trace.root_operation as usize)?;
         let services = self.service_sets.get(trace.service_set as usize)?;
@@ -167,4 +184,20 @@ impl Traces {
             root_seen: trace.root_seen,
         })
     }
+
+    /// How many bytes of memory it takes, or will.
+    pub fn memory_bytes(&self) -> usize {
+        let sets: usize = self.service_sets.iter().map(|set| set.len() * 4 + 24).sum();
+        self.plain.len() + self.extents.len() * (size_of::<Extent>() + 8) + sets
+    }
+}
+
+/// Numbers of spans and of failed ones, from the end of the section.
+fn counts(bytes: &mut Bytes<'_>, count: usize) -> Result<Vec<(u32, u32)>, SideError> {
+    let mut counts = (0..count).map(|_| Ok((bytes.varint_u32()?, 0))).collect::<Result<Vec<_>, SideError>>()?;
+    for (_, errors) in &mut counts {
+        *errors = bytes.varint_u32()?;
+    }
+    bytes.end()?;
+    Ok(counts)
 }

@@ -56,7 +56,10 @@ impl Verdicts {
         let count = bytes.count(VERDICT_BYTES_MIN)?;
         let verdicts = (0..count).map(|_| verdict(&mut bytes)).collect::<Result<Vec<_>, _>>()?;
         let count = bytes.count(4)?;
-        let codes: Vec<u32> = bytes.planes::<4>(count)?.into_iter().map(u32::from_le_bytes).collect();
+        // As many as the count says are there.
+        let planes = bytes.take(count * 4)?;
+        let code = |at: usize| u32::from_le_bytes(bytes::from_planes(planes, count, at));
+        let codes: Vec<u32> = (0..count).map(code).collect();
         if codes.iter().any(|code| *code as usize > verdicts.len()) {
             return Err(bytes.problem("a code that stands for nothing"));
         }

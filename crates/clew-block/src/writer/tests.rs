@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::schema::SpanColumn;
 use crate::sidecar::{
-    Fence, Groups, Header, Names, PIECE_BYTES, Probe, Request, SectionId, Slice, Sums, TraceRows, Traces,
+    Fence, Groups, Header, Names, PIECE_BYTES, Probe, Request, SectionId, Slice, Summaries, Sums, TraceRows,
 };
 use crate::{Finished, Plan, ShapeCode, draw, json, write_spans};
 
@@ -128,7 +128,7 @@ fn read_attributes(batch: &RecordBatch, row: usize) -> Vec<Attribute> {
 struct Side {
     names: Names,
     groups: Groups,
-    traces: Traces,
+    traces: Summaries,
     sums: Sums,
     fence: Fence,
     ids: Vec<u8>,
@@ -145,7 +145,7 @@ impl Side {
         let names = Names::decode(&plain(SectionId::Names)).unwrap();
         Self {
             groups: Groups::decode(&plain(SectionId::Groups), &names).unwrap(),
-            traces: Traces::decode(&plain(SectionId::Traces), &names).unwrap(),
+            traces: Summaries::decode(plain(SectionId::Traces)).unwrap(),
             names,
             sums: Sums::decode(&plain(SectionId::Sums)).unwrap(),
             fence: Fence::decode(&plain(SectionId::Fence)).unwrap(),
@@ -188,7 +188,7 @@ fn assert_side(finished: &Finished<Vec<u8>>, tenants: &[(Tenant, Vec<Span>)]) ->
                 TraceRows { trace_id: trace[0].trace_id, rows: first_row..first_row + trace.len() as u32 }
             );
             first_row += trace.len() as u32;
-            prop_assert_eq!(side.traces.traces[number].extent, extent);
+            prop_assert_eq!(side.traces.extents()[number], extent);
             let summary = side.traces.summary(number, trace[0].trace_id, &side.names).unwrap();
             prop_assert_eq!(summary, summarize(trace));
             number += 1;

@@ -227,7 +227,9 @@ fn group(key: &Key<'_>, parts: &[(u64, &Figures)], minutes: Minutes, bounds: &[u
     for pair in bounds.windows(2) {
         let (own, after) = rest.split_at(rest.partition_point(|(unix_minute, _)| *unix_minute < pair[1]));
         let mut point = Figures::default();
-        own.iter().for_each(|(_, figures)| point.add(figures));
+        for (_, figures) in own {
+            point.add(figures);
+        }
         total.add(&point);
         push(&mut series, &point, minutes.seconds(pair[0], pair[1]));
         rest = after;

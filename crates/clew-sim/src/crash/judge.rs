@@ -329,7 +329,9 @@ fn figures(view: &View, tenant: &Tenant, found: &BTreeMap<TraceId, Vec<Span>>, l
         return Err(format!("L6: figures lack something: {}", incomplete.detail));
     }
     let mut naive = Rollup::default();
-    found.values().for_each(|spans| naive.add(&Rollup::of_trace(spans, true)));
+    for spans in found.values() {
+        naive.add(&Rollup::of_trace(spans, true));
+    }
     if !ledger.thinned.contains(tenant) && rollup != naive {
         return Err(format!("T2: the figures of tenant {tenant} are {}, not {}", counts(&rollup), counts(&naive)));
     }

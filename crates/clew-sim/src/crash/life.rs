@@ -30,7 +30,7 @@ struct Moody(u8);
 impl Judge for Moody {
     fn judge(&mut self, trace: Whole<'_>, _: &Recent) -> Verdict {
         self.0 = self.0.wrapping_add(1);
-        let keep = trace.summary.error_count > 0 || self.0 % 3 == 0;
+        let keep = trace.summary.error_count > 0 || self.0.is_multiple_of(3);
         Verdict { keep, rule: format!("mood {}", self.0), weight: 3.0, class: String::new() }
     }
 

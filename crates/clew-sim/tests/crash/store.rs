@@ -225,7 +225,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 #[test]
 fn every_invariant_holds_for_every_seed() {
     let from = number("CLEW_SIM_FROM", 0);
-    let seeds = number("CLEW_SIM_SEEDS", 300);
+    let seeds = number("CLEW_SIM_SEEDS", 500);
     let mut seen = Seen::default();
     let mut failing = Vec::new();
     for seed in from..from + seeds {

@@ -150,7 +150,9 @@ impl KeepCounters {
 
     fn add_dropped(&self, spans: BTreeMap<String, u64>) {
         let mut all = self.dropped_by_rule.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        spans.into_iter().for_each(|(rule, count)| *all.entry(rule).or_default() += count);
+        for (rule, count) in spans {
+            *all.entry(rule).or_default() += count;
+        }
     }
 }
 

@@ -15,6 +15,9 @@ use crate::settle::thread::lock;
 use crate::settle::{Book, Settlement, start};
 use crate::view::ViewCell;
 
+/// A file that was made, and what it says that is not what every trace has.
+type MadeSettlement = (SettleEntry, Vec<Arc<Special>>);
+
 impl Keeper {
     /// Commits what was settled: one file and one edit, after which it is what readers see. Nothing counts when it fails, and
     /// it may be tried again.
@@ -115,7 +118,7 @@ impl Keeper {
         &mut self,
         settlement: &Settlement,
         watermark_unix_nanos: u64,
-    ) -> Result<Option<(SettleEntry, Vec<Arc<Special>>)>, KeepError> {
+    ) -> Result<Option<MadeSettlement>, KeepError> {
         let through_unix_nanos = settlement.through_unix_nanos;
         let deletions = &self.catalog.state().deletions;
         // All of a tenant that was deleted meanwhile is not counted anew.

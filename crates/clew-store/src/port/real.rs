@@ -2,16 +2,20 @@
 #![expect(clippy::disallowed_methods, reason = "this is the Disk port")]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Advice, FallocateFlags, FlockOperation, fadvise, fallocate, flock, statvfs};
-use rustix::io::Errno;
+use rustix::io::{Errno, pread};
 
 use super::{Disk, DiskFile, Entry, Space};
+
+/// A read of more bytes asks the file first how many there are, so that no length makes it take memory for nothing.
+const SHORT_BYTES: usize = 64 << 10;
 
 /// The machine's disk.
 #[derive(Debug, Clone, Default)]
@@ -44,12 +48,23 @@ impl Disk for RealDisk {
     }
 
     fn read_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let mut file = File::open(path)?;
-        let available = usize::try_from(file.metadata()?.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+        let file = File::open(path)?;
+        // Of a few bytes it is not worth a call to learn how many there are.
+        let length = if length <= SHORT_BYTES { length } else { length.min(available(&file, offset)?) };
         bytes.clear();
-        bytes.try_reserve_exact(length.min(available)).map_err(io::Error::other)?;
-        file.seek(SeekFrom::Start(offset))?;
-        file.take(length as u64).read_to_end(bytes).map(drop)
+        bytes.shrink_to(length);
+        bytes.try_reserve_exact(length).map_err(io::Error::other)?;
+        while bytes.len() < length {
+            let at = offset.checked_add(bytes.len() as u64).ok_or(io::ErrorKind::InvalidInput)?;
+            match pread(&file, spare_capacity(bytes), at) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // An allocator may have given more room.
+        bytes.truncate(length);
+        Ok(())
     }
 
     fn will_read(&self, path: &Path, ranges: &[Range<u64>]) {
@@ -112,6 +127,11 @@ impl Disk for RealDisk {
         let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
         Ok(Box::new(file))
     }
+}
+
+/// How many bytes a file has from an offset on.
+fn available(file: &File, offset: u64) -> io::Result<usize> {
+    Ok(usize::try_from(file.metadata()?.len().saturating_sub(offset)).unwrap_or(usize::MAX))
 }
 
 /// Makes a folder and those above it; each new name is made durable in its own folder.

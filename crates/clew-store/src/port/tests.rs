@@ -29,6 +29,12 @@ fn behaves(disk: &dyn Disk, folder: &Path) {
     stream.sync_data().unwrap();
     let bytes = disk.read(&inside.join("c"), 0, 9999).unwrap();
     assert_eq!((bytes.len(), bytes[999], bytes[1000], bytes[4999]), (5000, 1, 2, 5));
+    // Memory of an earlier read, less and more than now.
+    let mut held = Vec::with_capacity(8000);
+    for (offset, length, found) in [(4000, 2000, 1000), (0, 10, 10), (0, 1 << 20, 5000), (4999, 1 << 40, 1)] {
+        disk.read_into(&inside.join("c"), offset, length, &mut held).unwrap();
+        assert!(held == bytes[offset as usize..][..found], "{length} from {offset}: {}", held.len());
+    }
     let names = || disk.list(&inside).unwrap().into_iter().map(|entry| entry.name).collect::<Vec<_>>();
     assert_eq!(names(), ["b", "c"]);
     disk.remove(&inside.join("c")).unwrap();

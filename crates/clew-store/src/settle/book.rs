@@ -241,7 +241,9 @@ fn oldest(mut all: Vec<(&Pending, &Tenant, TraceId)>, max: usize) -> BTreeMap<Te
             None => drop(due.insert(tenant.clone(), vec![(id, first_uncounted)])),
         }
     }
-    due.values_mut().for_each(|list| list.sort_unstable());
+    for list in due.values_mut() {
+        list.sort_unstable();
+    }
     due
 }
 

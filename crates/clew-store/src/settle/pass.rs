@@ -121,9 +121,10 @@ impl Settler {
     ) -> Result<(), ScanError> {
         let tenant = into.tenant.clone();
         let ids: Vec<TraceId> = due.iter().map(|(id, _)| *id).collect();
-        let read = match self.judge.wants_whole() {
-            true => view.rows(&tenant, &ids, expired)?,
-            false => view.figured(&tenant, &ids, expired)?,
+        let read = if self.judge.wants_whole() {
+            view.rows(&tenant, &ids, expired)?
+        } else {
+            view.figured(&tenant, &ids, expired)?
         };
         let mut spans = read.spans.into_iter().peekable();
         for (id, first_uncounted) in due {

@@ -190,7 +190,9 @@ pub(super) fn encode(facts: Facts, records: &Records, rollups: &Rollups) -> (Vec
     }
     out.extend(crc32c::crc32c(&out).to_le_bytes());
     let record_bytes = sections[0].0.len() as u64;
-    sections.into_iter().for_each(|(stored, _)| out.extend(stored));
+    for (stored, _) in sections {
+        out.extend(stored);
+    }
     (out, record_bytes)
 }
 

@@ -174,8 +174,8 @@ impl View {
     /// What was decided about a trace when it was settled last; `None` when that is not known, as of a trace that was never
     /// settled, or that is kept as every trace is.
     pub fn prior_verdict(&self, tenant: &Tenant, id: TraceId) -> Option<Verdict> {
-        let merged = self.blocks.iter().rev().filter(|block| block.meta().level > 0);
-        self.settled_verdict(tenant, id).or_else(|| merged.filter_map(|block| block.verdict(tenant, id)).next())
+        let mut merged = self.blocks.iter().rev().filter(|block| block.meta().level > 0);
+        self.settled_verdict(tenant, id).or_else(|| merged.find_map(|block| block.verdict(tenant, id)))
     }
 
     /// The same for what settlements say of it, not the blocks that it was merged into.

@@ -68,7 +68,7 @@ impl Bench {
     pub(crate) fn send_of(&mut self, tenant: &Tenant, spans: &[Span]) {
         self.batches += 1;
         let (received_unix_nanos, tenants) = (self.clock.unix_nanos(), Tenants::one(tenant.clone()));
-        let batch = Batch { received_unix_nanos, tenants, ..encoded(self.batches, spans, Encoding::Identity) };
+        let batch = Batch { tenants, received_unix_nanos, ..encoded(self.batches, spans, Encoding::Identity) };
         let (sender, answer) = mpsc::channel();
         self.store.offer(batch, Box::new(move |outcome| sender.send(outcome).unwrap()));
         assert_eq!(answer.recv_timeout(WAIT), Ok(Outcome::Stored));
@@ -416,7 +416,9 @@ fn shape(number: u8) -> Vec<Span> {
 /// The figures of whole traces, identical spans once.
 fn naive(sent: &BTreeMap<u8, Vec<Span>>) -> Rollup {
     let mut rollup = Rollup::default();
-    sent.values().for_each(|spans| rollup.add(&Rollup::of_trace(&distinct(spans.clone()), true)));
+    for spans in sent.values() {
+        rollup.add(&Rollup::of_trace(&distinct(spans.clone()), true));
+    }
     rollup
 }
 

@@ -159,9 +159,8 @@ impl Runner {
             if let Err(error) = &result {
                 self.failed(error);
             }
-            match answer {
-                Some(answer) => answer(result),
-                None => continue,
+            if let Some(answer) = answer {
+                answer(result);
             }
         }
     }

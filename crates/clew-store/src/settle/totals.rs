@@ -281,7 +281,9 @@ mod tests {
 
     fn rollup(number: u64, millis: u64) -> Rollup {
         let mut trace = spans(number, 3);
-        trace.iter_mut().for_each(|span| span.duration_nanos = millis * 1_000_000);
+        for span in &mut trace {
+            span.duration_nanos = millis * 1_000_000;
+        }
         Rollup::of_trace(&trace, true)
     }
 
@@ -330,7 +332,9 @@ mod tests {
         let mut totals = SpanTotals::new(2);
         for number in 0..20 {
             let mut trace = spans(number, 2);
-            trace.iter_mut().for_each(|span| span.name = format!("operation {number}"));
+            for span in &mut trace {
+                span.name = format!("operation {number}");
+            }
             totals.add(&tenant(), &Rollup::of_trace(&trace, true));
         }
         let series = &of(&totals).series;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::server::{Running, clew, get, stdout_of};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Prometheus; killed when dropped.
 struct Prometheus {
@@ -73,7 +73,7 @@ impl Prometheus {
 
     /// The number that a query comes to, once it meets the condition.
     fn query(&mut self, query: &str, enough: impl Fn(f64) -> bool) -> f64 {
-        let query: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let query = query.bytes().fold(String::new(), |query, byte| query + &format!("%{byte:02x}"));
         self.ask(&format!("/api/v1/query?query={query}"), |answer| {
             let value = answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()?;
             enough(value).then_some(value)

@@ -11,7 +11,9 @@ use crate::settle::tests::{Bench, keep_all, trace};
 
 fn sum(traces: &[Vec<Span>]) -> Rollup {
     let mut rollup = Rollup::default();
-    traces.iter().for_each(|spans| rollup.add(&Rollup::of_trace(spans, true)));
+    for spans in traces {
+        rollup.add(&Rollup::of_trace(spans, true));
+    }
     rollup
 }
 
@@ -158,7 +160,9 @@ fn without_a_catalog_files_are_taken_in_and_nothing_counts_twice() {
         drop(view);
         for disk in [&bench.disk, &merged.disk] {
             let damaged = fork(disk);
-            files(disk, "catalog").iter().for_each(|(path, _)| damaged.memory().lose(path));
+            for (path, _) in &files(disk, "catalog") {
+                damaged.memory().lose(path);
+            }
             let report = judge(&bench, &sent, &damaged, false, "no catalog");
             assert!(report.repairs.iter().any(|what| what.contains("were taken in")), "{report:?}");
         }
@@ -170,7 +174,9 @@ fn a_lost_catalog_is_told_by_files_of_settlements_alone() {
     let (bench, _) = settled(false);
     let damaged = fork(&bench.disk);
     for folder in ["catalog", "blocks"] {
-        files(&bench.disk, folder).iter().for_each(|(path, _)| damaged.memory().lose(path));
+        for (path, _) in &files(&bench.disk, folder) {
+            damaged.memory().lose(path);
+        }
     }
     let served = bench.beside(damaged);
     assert!(served.store.health().iter().any(|reason| reason.detail.contains("files of settlements are there")));
@@ -181,7 +187,9 @@ fn a_lost_catalog_is_told_by_files_of_settlements_alone() {
 fn what_cannot_be_taken_in_is_set_aside() {
     let (bench, _) = settled(false);
     let damaged = fork(&bench.disk);
-    files(&bench.disk, "catalog").iter().for_each(|(path, _)| damaged.memory().lose(path));
+    for (path, _) in &files(&bench.disk, "catalog") {
+        damaged.memory().lose(path);
+    }
     let (path, length) = files(&damaged, "settled").pop().unwrap();
     damaged.memory().flip_bit(&path, length - 2, 1);
     let report = checked(&damaged, true);

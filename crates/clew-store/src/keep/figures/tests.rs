@@ -37,7 +37,9 @@ fn settled(bench: &mut Bench, number: u64) -> Vec<Span> {
 
 fn sum(traces: &[Vec<Span>]) -> Rollup {
     let mut rollup = Rollup::default();
-    traces.iter().for_each(|spans| rollup.add(&Rollup::of_trace(spans, true)));
+    for spans in traces {
+        rollup.add(&Rollup::of_trace(spans, true));
+    }
     rollup
 }
 
@@ -206,7 +208,9 @@ fn figures_of_an_odd_time_live_as_long_as_their_neighbours() {
     let mut bench = Bench::new(keep_all);
     let (mut early, late) = (fresh(&bench, 1), fresh(&bench, 2));
     // A clock that was never set.
-    early.iter_mut().for_each(|span| span.start_unix_nanos = 1_000_000_000);
+    for span in &mut early {
+        span.start_unix_nanos = 1_000_000_000;
+    }
     bench.send(&early);
     bench.send(&late);
     bench.pass(31);
@@ -258,10 +262,10 @@ fn r1_what_a_tenant_had_is_gone_from_figures_at_once_and_from_files_before_it_is
     bench.send_of(&other(), &newer);
     bench.pass(31);
     bench.settle();
-    assert_eq!(bench.figures_of(&other()), sum(&[newer.clone()]));
+    assert_eq!(bench.figures_of(&other()), sum(std::slice::from_ref(&newer)));
     bench.pass(400);
     bench.tend();
-    assert_eq!((bench.figures_of(&other()), bench.settled_files().len()), (sum(&[newer.clone()]), 1));
+    assert_eq!((bench.figures_of(&other()), bench.settled_files().len()), (sum(std::slice::from_ref(&newer)), 1));
     bench.seal();
     bench.pass(700);
     bench.tend();
@@ -392,7 +396,9 @@ fn a_cap_of_series_holds_for_what_is_merged() {
     );
     for number in 0..4 {
         let mut spans = fresh(&bench, number);
-        spans.iter_mut().for_each(|span| span.name = format!("{} {number}", span.name));
+        for span in &mut spans {
+            span.name = format!("{} {number}", span.name);
+        }
         bench.send(&spans);
     }
     bench.pass(31);

@@ -218,6 +218,20 @@ impl Decided for Known {
     }
 }
 
+/// Knows no verdict.
+struct Pins(Arc<Known>);
+impl Decided for Pins {
+    fn verdict(&self, _: &Tenant, _: TraceId) -> Option<Verdict> {
+        None
+    }
+    fn is_pinned(&self, tenant: &Tenant, id: TraceId) -> bool {
+        self.0.is_pinned(tenant, id)
+    }
+    fn pins_version(&self) -> u64 {
+        self.0.pins_version()
+    }
+}
+
 /// A merged block of the traces 1 to 6, of which the even ones are not to be kept.
 fn decided() -> (Kept, Arc<Known>) {
     let mut kept = Kept::new(|_| {});
@@ -231,18 +245,6 @@ fn decided() -> (Kept, Arc<Known>) {
     assert_eq!(view.blocks[0].meta().dropped_row_count, 6);
     assert_eq!(view.blocks[0].verdict(&Tenant::default(), trace(4)), known.verdict(&Tenant::default(), trace(4)));
     // From now on the block alone knows.
-    struct Pins(Arc<Known>);
-    impl Decided for Pins {
-        fn verdict(&self, _: &Tenant, _: TraceId) -> Option<Verdict> {
-            None
-        }
-        fn is_pinned(&self, tenant: &Tenant, id: TraceId) -> bool {
-            self.0.is_pinned(tenant, id)
-        }
-        fn pins_version(&self) -> u64 {
-            self.0.pins_version()
-        }
-    }
     kept.keeper.set_decided(Arc::new(Pins(Arc::clone(&known))));
     (kept, known)
 }

@@ -41,7 +41,9 @@ fn pinned(tenant: &Tenant, pins: &[u64]) -> Bench {
         bench.send_of(tenant, &trace(number, 4));
     }
     bench.seal();
-    pins.iter().for_each(|number| pin(&bench, tenant, *number).unwrap());
+    for number in pins {
+        pin(&bench, tenant, *number).unwrap();
+    }
     bench
 }
 
@@ -111,7 +113,7 @@ fn pinned_traces_make_no_room_and_others_go_in_their_place() {
 fn a_pin_speaks_of_its_tenant_alone() {
     let mut bench = pinned(&Tenant::default(), &[5]);
     bench.config.retention.tenants =
-        [(other(), TenantRetention { age: Some(Duration::from_secs(60)), bytes: None })].into();
+        [(other(), TenantRetention { age: Some(Duration::from_mins(1)), bytes: None })].into();
     bench.restart();
     for number in 4..7 {
         bench.send_of(&other(), &trace(number, 4));
@@ -164,7 +166,11 @@ fn pins_have_a_bound_and_a_new_note_takes_no_room() {
 fn a_block_that_cannot_be_asked_for_pinned_traces_stays() {
     let tenant = Tenant::default();
     let mut bench = pinned(&tenant, &[3]);
-    let side = bench.block_files().into_iter().find(|name| name.ends_with(".side")).unwrap();
+    let side = bench
+        .block_files()
+        .into_iter()
+        .find(|name| name.split_once('.').is_some_and(|(_, ending)| ending == "side"))
+        .unwrap();
     let path = format!("/data/blocks/{side}");
     bench.disk.set_unreadable(path.as_ref(), 0..1 << 20);
     let parquet = path.replace(".side", ".parquet");
