@@ -57,6 +57,8 @@ clew_settle_delay_seconds histogram
 clew_settle_look_seconds histogram
 clew_settle_pending_traces gauge
 clew_settle_watermark_age_seconds gauge
+clew_settled_corrupt_files gauge
+clew_settled_files gauge
 clew_span_notes_total counter
 clew_spans_duplicate_total counter
 clew_spans_late_total counter
