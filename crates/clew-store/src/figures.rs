@@ -141,6 +141,8 @@ pub struct StoreFigures {
     pub seal_seconds: HistogramFigures,
     /// What the keeper did since the start.
     pub kept: KeepTotals,
+    /// Spans of traces that were not to be kept, left out of blocks since the start, by the rule that decided so.
+    pub dropped_spans: BTreeMap<String, u64>,
     /// Blocks that are shown.
     pub blocks: u64,
     /// Spans in them.

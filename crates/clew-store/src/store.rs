@@ -353,6 +353,7 @@ impl Store {
             corrupt_block_places: view.blocks.iter().map(|block| block.damage().len() as u64).sum(),
             seal_seconds: self.inner.kept.seal_seconds.read(),
             kept: self.inner.kept.totals(),
+            dropped_spans: self.inner.kept.dropped_by_rule(),
             blocks: view.blocks.len() as u64,
             block_spans: view.blocks.iter().map(|block| block.meta().row_count).sum(),
             block_data_bytes: view.blocks.iter().map(|block| block.meta().data_bytes).sum(),

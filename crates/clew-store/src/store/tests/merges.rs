@@ -1,7 +1,5 @@
 //! Merges by the threads of a store.
 
-use clew_model::scan::SpanSource as _;
-
 use super::blocks::{block_files, seal, trace};
 use super::*;
 use crate::keep::MergePolicy;
