@@ -32,6 +32,8 @@ pub struct Plan {
     pub(crate) scopes: Vec<Interned<Scope>>,
     scopes_by_text: HashMap<Vec<u8>, u32>,
     row_count: u64,
+    /// Of the texts of keys, resources and scopes.
+    text_bytes: u64,
     pub(crate) shared: Shared,
 }
 
@@ -88,6 +90,7 @@ impl Plan {
         }
         let code = self.keys.len() as u32;
         let name: Arc<str> = key.into();
+        self.text_bytes += key.len() as u64;
         self.keys_by_name.entry(name.clone()).or_default()[value_type as usize] = Some(code);
         self.keys.push(PlannedKey { hash: KeyHash::new(key), key: name, value_type });
         code
@@ -95,13 +98,15 @@ impl Plan {
 
     /// The number of a resource. Equal ones have the same.
     pub fn resource(&mut self, resource: &Resource) -> ResourceCode {
+        let text_bytes = &mut self.text_bytes;
         let write = json::write_resource;
-        ResourceCode(intern(&mut self.resources, &mut self.resources_by_text, resource, write))
+        ResourceCode(intern(&mut self.resources, &mut self.resources_by_text, resource, write, text_bytes))
     }
 
     /// The number of a scope. Equal ones have the same.
     pub fn scope(&mut self, scope: &Scope) -> ScopeCode {
-        ScopeCode(intern(&mut self.scopes, &mut self.scopes_by_text, scope, json::write_scope))
+        let text_bytes = &mut self.text_bytes;
+        ScopeCode(intern(&mut self.scopes, &mut self.scopes_by_text, scope, json::write_scope, text_bytes))
     }
 
     /// Says that the block has so many more rows of that shape. Wrong counts make a worse choice of columns, no more.
@@ -115,6 +120,11 @@ impl Plan {
     /// How many rows were counted.
     pub fn row_count(&self) -> u64 {
         self.row_count
+    }
+
+    /// Bytes of the texts of all keys, resources and scopes: what it takes in memory is some times as much.
+    pub fn text_bytes(&self) -> u64 {
+        self.text_bytes
     }
 
     /// The columns of span attributes, in their order in the file, by the number of their key.
@@ -168,6 +178,7 @@ fn intern<T: Clone>(
     by_text: &mut HashMap<Vec<u8>, u32>,
     item: &T,
     write: impl Fn(&mut Vec<u8>, &T),
+    text_bytes: &mut u64,
 ) -> u32 {
     let mut text = Vec::new();
     write(&mut text, item);
@@ -175,6 +186,7 @@ fn intern<T: Clone>(
         return *code;
     }
     let code = list.len() as u32;
+    *text_bytes += text.len() as u64;
     let valid = String::from_utf8(text.clone()).expect("JSON of texts is text");
     list.push(Interned { item: Arc::new(item.clone()), text: valid });
     by_text.insert(text, code);

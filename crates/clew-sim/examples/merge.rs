@@ -148,9 +148,7 @@ fn read(folder: &Path, memory_bytes: u64) -> Done {
         stopped: &|| false,
     };
     let sink = files.sink(name, BlockFile::Data)?;
-    let rows = std::env::var("ROWS").map_or(32768, |rows| rows.parse().expect("a number"));
-    let merged =
-        merge.write(sink, WriteOptions { row_group_rows: rows, ..WriteOptions::new(name) }, &Requests::default())?;
+    let merged = merge.write(sink, WriteOptions::new(name), &Requests::default())?;
     let Finished { meta, side, mut sink, .. } = merged.finished.ok_or("there are no spans")?;
     sink.flush()?;
     files.put_side(name, &side)?;

@@ -145,6 +145,8 @@ pub struct StoreFigures {
     /// Of the last block that was sealed, the keys of spans' attributes with most distinct values, and how many of these 32 Ki
     /// spans had at most.
     pub various_keys: Vec<(String, u64)>,
+    /// Spans of traces that were not to be kept, left out of blocks since the start, by the rule that decided so.
+    pub dropped_spans: BTreeMap<String, u64>,
     /// Blocks that are shown.
     pub blocks: u64,
     /// Spans in them.

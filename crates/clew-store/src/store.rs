@@ -366,6 +366,7 @@ impl Store {
             seal_seconds: self.inner.kept.seal_seconds.read(),
             kept: self.inner.kept.totals(),
             various_keys: self.inner.kept.various_keys.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            dropped_spans: self.inner.kept.dropped_by_rule(),
             blocks: view.blocks.len() as u64,
             block_spans: view.blocks.iter().map(|block| block.meta().row_count).sum(),
             block_data_bytes: view.blocks.iter().map(|block| block.meta().data_bytes).sum(),

@@ -57,6 +57,16 @@ pub enum MergeError {
     /// It was told to stop.
     #[error("the merge was stopped")]
     Stopped,
+    /// The inputs have too many different resources, scopes and keys.
+    #[error(
+        "the blocks' resources, scopes and keys have {text_bytes} bytes, and a merge of them takes at most {limit_bytes}"
+    )]
+    TooVaried {
+        /// Bytes of their texts, or more.
+        text_bytes: u64,
+        /// The bound.
+        limit_bytes: u64,
+    },
     /// An input cannot be read. What of it can be is not written without the rest.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -74,6 +84,9 @@ impl From<Fault> for MergeError {
     }
 }
 
+/// Resources, scopes and keys of all inputs may have so many times the bytes that rows may take: they are in memory, too.
+const TEXTS_FACTOR: u64 = 4;
+
 /// Traces between two looks at whether to stop.
 const TRACES_AT_ONCE: u32 = 256;
 
@@ -88,9 +101,15 @@ impl Merge<'_> {
     ) -> Result<Merged<W>, MergeError> {
         let mut plan = Plan::new();
         let (mut opened, mut read_rows) = (Vec::new(), 0);
+        // What one block has was in memory as a whole when it was made, and must leave it some day.
+        let is_one = self.inputs.len() == 1;
+        let limit_bytes = if is_one { u64::MAX } else { self.memory_bytes.saturating_mul(TEXTS_FACTOR) };
         for block in self.inputs {
             let data = block.data()?;
-            let codes = block.plan(&data, &mut plan, self.stopped)?;
+            let codes = block.plan(&data, &mut plan, limit_bytes, self.stopped)?;
+            if plan.text_bytes() > limit_bytes {
+                return Err(MergeError::TooVaried { text_bytes: plan.text_bytes(), limit_bytes });
+            }
             read_rows += block.meta().row_count;
             opened.push((block, data, codes));
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use clew_model::identity::distinct;
-use clew_model::{Span, Tenant, TraceId, Verdict};
+use clew_model::{Resource, Span, Tenant, TraceId, Verdict};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -90,7 +90,7 @@ fn plain(inputs: &[Block]) -> Merge<'_> {
         keep: &|_, _, _| true,
         verdict_of: &|_, _| None,
         drops: &|_, _, _| false,
-        memory_bytes: 1,
+        memory_bytes: 1 << 14,
         stopped: &|| false,
     }
 }
@@ -239,6 +239,29 @@ fn a_merge_stops_when_it_is_told_to() {
     let stopped = || calls.fetch_add(1, Ordering::Relaxed) > 0;
     let result = Merge { stopped: &stopped, ..plain(&[block]) }.write(Vec::new(), options(2), &Requests::default());
     assert!(matches!(result, Err(MergeError::Stopped)));
+}
+
+#[test]
+fn blocks_of_too_many_resources_are_not_merged() {
+    let resource = |number: u8| Resource { schema_url: format!("{number:0>200}"), ..Resource::default() };
+    let span = |number: u8| Span {
+        trace_id: draw::trace_id(number),
+        span_id: draw::span_id(number),
+        resource: Arc::new(resource(number)),
+        ..Span::default()
+    };
+    let blocks = [(1..100), (100..200)].map(|numbers| {
+        let spans = numbers.clone().map(span).collect();
+        written(u64::from(numbers.start), &[(Tenant::default(), spans)].into())
+    });
+    let merge = Merge { memory_bytes: 2000, ..plain(&blocks) };
+    let result = merge.write(Vec::new(), options(2), &Requests::default());
+    assert!(matches!(result, Err(MergeError::TooVaried { text_bytes, limit_bytes: 8000 }) if text_bytes < 12_000));
+    let merge = Merge { memory_bytes: 20_000, ..merge };
+    assert!(merge.write(Vec::new(), options(2), &Requests::default()).is_ok());
+    // One of them alone can always be written anew.
+    let merge = Merge { memory_bytes: 1, ..plain(&blocks[..1]) };
+    assert!(merge.write(Vec::new(), options(2), &Requests::default()).is_ok());
 }
 
 #[test]

@@ -69,9 +69,15 @@ impl<T: Copy> Memo<T> {
 }
 
 impl Block {
-    /// Adds all rows to a plan; answers what it calls their parts. Rows that are left out later make a worse choice of
-    /// columns, no more.
-    pub(crate) fn plan(&self, data: &Data, plan: &mut Plan, expired: Expired<'_>) -> Result<Codes, Fault> {
+    /// Adds all rows to a plan, unless that gets more bytes of texts; answers what it calls their parts. Rows that are left
+    /// out later make a worse choice of columns, no more.
+    pub(crate) fn plan(
+        &self,
+        data: &Data,
+        plan: &mut Plan,
+        limit_bytes: u64,
+        expired: Expired<'_>,
+    ) -> Result<Codes, Fault> {
         let mut codes = Codes::default();
         for group in 0..data.footer.group_count() {
             if expired() {
@@ -79,6 +85,9 @@ impl Block {
             }
             let planned = codes.add_group(data, group, plan);
             self.noting(planned)?;
+            if plan.text_bytes() > limit_bytes {
+                break;
+            }
         }
         Ok(codes)
     }

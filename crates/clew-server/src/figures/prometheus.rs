@@ -170,6 +170,18 @@ fn blocks(page: &mut Page, app: &App, store: &StoreFigures) {
     page.counter("clew_blocks_expired_total", "Blocks removed by retention.").value(store.kept.expired_blocks);
     let help = "Blocks written anew without spans that were deleted or over.";
     page.counter("clew_blocks_rewritten_total", help).value(store.kept.rewritten_blocks);
+    let help = "Blocks that became part of larger ones.";
+    page.counter("clew_blocks_merged_total", help).value(store.kept.merged_blocks);
+    page.counter("clew_merged_spans_total", "Spans read by merges.").value(store.kept.merged_rows);
+    let help = "Bytes of blocks and sidecars written by merges.";
+    page.counter("clew_merge_written_bytes_total", help).value(store.kept.merge_written_bytes);
+    let help = "Merges and rewrites that were thrown away, since something had come in between.";
+    page.counter("clew_merges_unused_total", help).value(store.kept.unused_merges);
+    let help = "Spans of traces that were not to be kept, left out of blocks, by the rule that decided so.";
+    let mut by_rule = page.counter("clew_spans_dropped_total", help);
+    for (rule, count) in &store.dropped_spans {
+        by_rule.sample(&[("rule", rule)], *count);
+    }
     page.counter("clew_log_freed_segments_total", "Segments of the log that were sealed and removed.")
         .value(store.kept.freed_segments);
     let help = "Writes of blocks, sidecars or the catalog that failed.";

@@ -35,6 +35,7 @@ pub(crate) struct Seen {
     rewritten: u64,
     expired: u64,
     merges: u64,
+    unused_merges: u64,
     full: usize,
     resumed: usize,
     poisoned: usize,
@@ -203,6 +204,7 @@ impl Run<'_> {
         self.seen.settled += settled;
         self.seen.late += late;
         self.seen.merges += kept.merges;
+        self.seen.unused_merges += kept.unused_merges;
         self.seen.dropped += kept.dropped_spans;
     }
 }
@@ -238,11 +240,14 @@ fn every_invariant_holds_for_every_seed() {
     assert!(failing.is_empty(), "failing seeds: {failing:?}");
     if seeds >= 300 {
         let Seen { crashes, second_crashes, failed_starts, torn, blocks, deletions, .. } = seen;
-        let Seen { rewritten, expired, merges, full, resumed, poisoned, settled, late, dropped, .. } = seen;
+        let Seen { rewritten, expired, merges, unused_merges, full, resumed, poisoned, settled, late, dropped, .. } =
+            seen;
         let counts = [crashes, second_crashes, failed_starts, torn, blocks, deletions, full, resumed, poisoned];
         assert!(counts.iter().all(|count| *count > 20), "{seen:?}");
         assert!(
-            [rewritten, expired, settled, late, dropped].iter().all(|count| *count > 20) && merges > 100,
+            [rewritten, expired, settled, late, dropped].iter().all(|count| *count > 20)
+                && merges > 100
+                && unused_merges > 20,
             "{seen:?}"
         );
     }

@@ -17,6 +17,9 @@ pub(crate) const BLOCKS_FOLDER: &str = "blocks";
 /// Bytes that a sink gathers before it writes them.
 const BUFFER_BYTES: usize = 1 << 20;
 
+/// A long file is synced each time that so many bytes were written: all at once, a disk would let the log wait.
+const SYNC_BYTES: u64 = 16 << 20;
+
 /// What a file is called until its bytes are durable.
 const UNNAMED_ENDING: &str = ".tmp";
 
@@ -32,6 +35,7 @@ pub(crate) struct Sink {
     file: Box<dyn DiskFile>,
     buffer: Vec<u8>,
     written: u64,
+    synced: u64,
 }
 
 impl BlockFiles {
@@ -43,7 +47,7 @@ impl BlockFiles {
     /// Begins a file under a name that means nothing.
     pub(crate) fn begin(&self, name: BlockName, file: BlockFile) -> io::Result<Sink> {
         let file = self.disk.create(&self.unnamed(name, file), 0)?;
-        Ok(Sink { file, buffer: Vec::with_capacity(BUFFER_BYTES), written: 0 })
+        Ok(Sink { file, buffer: Vec::with_capacity(BUFFER_BYTES), written: 0, synced: 0 })
     }
 
     /// Makes both files of a block durable and gives them their names. What the disk kept of a block that is not made to the
@@ -129,6 +133,10 @@ impl Write for Sink {
             self.file.write_at(self.written, &self.buffer)?;
             self.written += self.buffer.len() as u64;
             self.buffer.clear();
+            if self.written - self.synced >= SYNC_BYTES {
+                self.file.sync_data()?;
+                self.synced = self.written;
+            }
         }
         Ok(())
     }

@@ -193,6 +193,16 @@ settings! {
     /// Memory for what questions need of blocks again and again: parts of sidecars, and where columns lie.
     "blocks.cache_bytes" cache_bytes: ByteCount = "64MiB" in MIB..=64 * GIB;
 
+    /// So many blocks become one before the hour, or the day, in which their spans were received is over; never more at once.
+    "merge.fan_in" merge_fan_in: u64 = "16" in 2..=256;
+
+    /// Largest block that others are merged into, in bytes of its files; one that has more than half of it is not merged
+    /// again. 0 turns merging off.
+    "merge.block_bytes" merge_block_bytes: ByteCount = "256MiB" in 0..=16 * GIB;
+
+    /// Memory for what a merge reads; one runs at a time. What it writes takes 35 MiB more, and a quarter of a block's bytes.
+    "merge.memory_bytes" merge_memory_bytes: ByteCount = "8MiB" in MIB..=16 * GIB;
+
     /// How long spans are kept after they were received.
     "retention.age" retention_age: Duration = "7d" in SECOND..=3650 * 24 * HOUR;
 
@@ -234,6 +244,9 @@ settings! {
 
     /// Whoever follows settled traces and was away for so long misses none of them.
     "settle.feed_age" settle_feed_age: Duration = "1h" in 0..=7 * 24 * HOUR;
+
+    /// Every trace is kept for so long after it came, whatever is decided about it.
+    "settle.full_for" settle_full_for: Duration = "1h" in 0..=3650 * 24 * HOUR;
 
     /// Share of the traces that is kept, in percent, by trace id and consistent with OpenTelemetry's sampling thresholds.
     /// Figures are taken before, of all traces.

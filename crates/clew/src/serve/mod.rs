@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use clew_model::Tenant;
 use clew_server::ask::HealthLimits;
 use clew_server::{Listen, Purpose, Server, ServerConfig};
-use clew_store::keep::{Retention, SizeLimit, TenantRetention};
+use clew_store::keep::{MergePolicy, Retention, SizeLimit, TenantRetention};
 use clew_store::settle::{Completion, Judge, KeepAll, Percentage};
 use clew_store::{Ports, SettleConfig, Store, StoreConfig};
 use clew_wire::otlp::Limits;
@@ -109,6 +109,12 @@ fn store_config(config: &Config) -> StoreConfig {
         seal_apart: config.seal_apart,
         seal_age: config.seal_age,
         cache_bytes: config.cache_bytes.0 as usize,
+        merge: MergePolicy {
+            fan_in: config.merge_fan_in as usize,
+            block_bytes: config.merge_block_bytes.0,
+            full_for: config.settle_full_for,
+        },
+        merge_memory_bytes: config.merge_memory_bytes.0 as usize,
         retention: retention(config),
         pins_max: config.retention_pins as usize,
         purge_after: config.purge_after,
@@ -232,6 +238,7 @@ mod tests {
             |config: &StoreConfig| (config.segment_bytes, config.group_bytes, config.queue_bytes, config.repeat_window);
         assert_eq!(store.retention, plain.retention);
         assert_eq!(store.settle, plain.settle);
+        assert_eq!((store.merge, store.merge_memory_bytes), (plain.merge, plain.merge_memory_bytes));
         let times = |config: &StoreConfig| (config.seal_apart, config.seal_age, config.purge_after, config.cache_bytes);
         assert_eq!(times(&store), times(&plain));
         assert_eq!(bounds(&store), bounds(&plain));

@@ -273,7 +273,10 @@ impl MergeJob {
                 let at_fault = if is_full_or_broken { Vec::new() } else { self.options.replaces.clone() };
                 MergeFailure { error, at_fault }
             }
-            _ => MergeFailure { error: KeepError::Stopping, at_fault: Vec::new() },
+            MergeError::Stopped => MergeFailure { error: KeepError::Stopping, at_fault: Vec::new() },
+            error => {
+                MergeFailure { error: KeepError::Block(error.to_string()), at_fault: self.options.replaces.clone() }
+            }
         }
     }
 
