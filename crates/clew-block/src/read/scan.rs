@@ -217,11 +217,10 @@ impl Scan<'_> {
         }
         let next = group..groups.groups.len().min(group + GROUPS_AHEAD);
         let met = next.clone().filter(|group| self.may_meet(*group, filters) != 0);
-        let read = data.read_whole.borrow();
-        if read.is_empty() {
+        if self.announced == 0 {
             data.announce_groups(met, &filters.iter().flat_map(|filter| filter.leaves(data)).collect());
         } else {
-            data.announce_groups(met, &read);
+            data.announce_groups(met, &data.read_whole.borrow());
         }
         self.announced = next.end;
     }
