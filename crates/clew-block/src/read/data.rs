@@ -16,6 +16,9 @@ use crate::BlockFile;
 /// A row group of more bytes is not read at once: one of some 30 thousand usual spans has a million.
 const AT_ONCE_BYTES: u64 = 4 << 20;
 
+/// To fetch so many bytes between two places along with them takes a disk less than to be told twice.
+const GAP_BYTES: u64 = 48 << 10;
+
 /// The file and what its end says.
 pub(crate) struct Data {
     pub(super) pieces: Arc<Pieces>,
@@ -72,28 +75,28 @@ impl Data {
         }
     }
 
-    /// Lets the disk fetch of those row groups the columns that were read as a whole so far.
-    pub(super) fn announce_groups(&self, groups: impl Iterator<Item = usize>) {
-        let leaves = self.read_whole.borrow();
+    /// Lets the disk fetch these columns of those row groups.
+    pub(super) fn announce_groups(&self, groups: impl Iterator<Item = usize>, leaves: &BTreeSet<usize>) {
         let chunks = groups.flat_map(|group| leaves.iter().filter_map(move |leaf| self.footer.chunk(group, *leaf)));
-        let places: Vec<Range<u64>> = chunks
-            .map(|chunk| {
-                let (from, length) = chunk.byte_range();
-                from..from.saturating_add(length)
-            })
-            .collect();
-        self.announce(&places);
+        let place = |(from, length): (u64, u64)| from..from.saturating_add(length);
+        self.announce(chunks.map(|chunk| place(chunk.byte_range())).collect());
     }
 
-    /// Lets the disk fetch what these columns have of the rows.
-    pub(super) fn announce_rows(&self, group: usize, names: &[&str], rows: &Bitmap) {
-        let columns = names.iter().filter_map(|name| self.intrinsic(group, name).ok());
-        self.announce(&columns.flat_map(|column| column.places(rows)).collect::<Vec<_>>());
+    /// Lets the disk fetch what these columns have of the rows of row groups.
+    pub(super) fn announce_rows<'r>(
+        &self,
+        groups: impl Iterator<Item = (&'r usize, &'r Bitmap)>,
+        leaves: &BTreeSet<usize>,
+    ) {
+        let columns = groups.flat_map(|(group, rows)| leaves.iter().map(move |leaf| (*group, *leaf, rows)));
+        let places = columns.filter_map(|(group, leaf, rows)| Some(self.column(group, leaf).ok()?.places(rows)));
+        self.announce(places.flatten().collect());
     }
 
-    fn announce(&self, places: &[Range<u64>]) {
+    fn announce(&self, places: Vec<Range<u64>>) {
+        let places = joined(places);
         if !places.is_empty() {
-            self.pieces.ranges.will_read(self.pieces.name, BlockFile::Data, places);
+            self.pieces.ranges.will_read(self.pieces.name, BlockFile::Data, &places);
         }
     }
 
@@ -141,5 +144,31 @@ impl Data {
             let (start, end) = (rows.start.max(from), rows.end.min(to));
             (start < end).then(|| (group, (start - from) as usize..(end - from) as usize))
         })
+    }
+}
+
+/// The places by rising offset without empty ones, those that lie close to each other as one.
+fn joined(mut places: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    places.sort_unstable_by_key(|place| place.start);
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(places.len());
+    for place in places.into_iter().filter(|place| !place.is_empty()) {
+        match joined.last_mut().filter(|last| place.start <= last.end.saturating_add(GAP_BYTES)) {
+            Some(last) => last.end = last.end.max(place.end),
+            None => joined.push(place),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_close_to_each_other_are_one() {
+        let far = 40 + GAP_BYTES;
+        let places = vec![far + 1..far + 9, 5..30, 0..10, 20..25, 30..40, 7..7, far + 9..far + 10];
+        assert_eq!(joined(places), [0..40, far + 1..far + 10]);
+        assert_eq!(joined(vec![0..40, far..far + 9, 2 * far + 10..3 * far]), [0..far + 9, 2 * far + 10..3 * far]);
     }
 }

@@ -79,6 +79,11 @@ impl<'r> Filter<'r> {
         asking.all(|probe| probe.may_meet_filtered(group, names, &bloom))
     }
 
+    /// The numbers of the columns that it looks at first of all.
+    pub(super) fn leaves(&self, data: &Data) -> Vec<usize> {
+        self.questions.iter().flat_map(|question| question.leaves(data)).collect()
+    }
+
     /// Leaves only those of the rows that meet it.
     pub(super) fn narrow(
         &mut self,
@@ -164,6 +169,17 @@ impl<'r> Question<'r> {
         }
     }
 
+    /// The column of what is asked, or those of a key; not what else may hold a value.
+    fn leaves(&self, data: &Data) -> Vec<usize> {
+        let attributes = data.footer.attributes.iter();
+        match &self.condition.field {
+            Field::Attribute { key, .. } => {
+                attributes.filter(|column| column.key == *key).map(|column| column.leaf).collect()
+            }
+            field => column_of(field).and_then(|name| data.footer.leaf(name)).into_iter().collect(),
+        }
+    }
+
     fn of_rows(
         &mut self,
         data: &Data,
@@ -171,23 +187,21 @@ impl<'r> Question<'r> {
         known: Option<Known<'_>>,
         rows: &Bitmap,
     ) -> Result<Bitmap, ReadError> {
-        let test = &self.test;
-        let text = |values: &Values, at: usize| test.is_met_by(ValueRef::String(values.bytes(at)));
-        let number = |values: &Values, at: usize| test.nanos(values.number(at));
         let name = match &self.condition.field {
             Field::Attribute { scope, key } => return self.of_attribute(*scope, key, (data, group), known, rows),
-            Field::Error => {
-                let truth = |values: &Values, at: usize| test.is_met_by(ValueRef::Bool(values.truth(at)));
-                return narrow(&mut data.intrinsic(group, "error")?, rows, None, truth);
-            }
-            Field::Duration => return narrow(&mut data.intrinsic(group, "duration_nanos")?, rows, None, number),
-            Field::Start => return narrow(&mut data.intrinsic(group, "start_unix_nanos")?, rows, None, number),
-            Field::Service => "service",
-            Field::Name => "name",
-            Field::Kind => "kind",
-            Field::Status => "status",
+            field => column_of(field).unwrap_or_default(),
         };
-        narrow(&mut data.intrinsic(group, name)?, rows, None, text)
+        let test = &self.test;
+        let mut column = data.intrinsic(group, name)?;
+        match &self.condition.field {
+            Field::Error => {
+                narrow(&mut column, rows, None, |values, at| test.is_met_by(ValueRef::Bool(values.truth(at))))
+            }
+            Field::Duration | Field::Start => {
+                narrow(&mut column, rows, None, |values, at| test.nanos(values.number(at)))
+            }
+            _ => narrow(&mut column, rows, None, |values, at| test.is_met_by(ValueRef::String(values.bytes(at)))),
+        }
     }
 
     fn of_attribute(
@@ -223,6 +237,20 @@ impl<'r> Question<'r> {
     }
 }
 
+/// The column that a field has to itself.
+fn column_of(field: &Field) -> Option<&'static str> {
+    match field {
+        Field::Service => Some("service"),
+        Field::Name => Some("name"),
+        Field::Kind => Some("kind"),
+        Field::Status => Some("status"),
+        Field::Error => Some("error"),
+        Field::Duration => Some("duration_nanos"),
+        Field::Start => Some("start_unix_nanos"),
+        Field::Attribute { .. } => None,
+    }
+}
+
 /// Those of the rows whose value in the column is met. `present` learns which rows have a value.
 pub(super) fn narrow(
     column: &mut Column<'_>,
@@ -246,7 +274,10 @@ pub(super) fn narrow(
                     (entries, any)
                 });
                 if *any {
-                    let codes = codes.met(entries);
+                    let first = page.rows.start;
+                    // Of nulls among the rows nothing is known here.
+                    let asked = |at| if page.has_nulls() { u64::MAX } else { rows.word_from(first + at) };
+                    let codes = codes.met(entries, asked);
                     page.add_met(&mut met, &codes.ok_or_else(|| column.damaged("its codes are malformed"))?);
                 }
             }

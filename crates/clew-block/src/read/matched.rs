@@ -1,7 +1,7 @@
 //! Which spans of known traces meet a filter, and what a list shows of them: only the columns that filters ask for and the
 //! few values that are shown are read.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
 use clew_model::scan::{Expired, MatchedAnswer, MatchedRequest, MatchedSpans, ScanError, ShownSpan};
@@ -106,6 +106,9 @@ impl Look<'_> {
         }
         let known = self.block.groups().ok();
         let mut filters: Vec<Filter<'_>> = self.request.filters.iter().map(Filter::new).collect();
+        let mut leaves: BTreeSet<usize> = SHOWN.iter().filter_map(|name| data.footer.leaf(name)).collect();
+        leaves.extend(filters.iter().flat_map(|filter| filter.leaves(data)));
+        data.announce_rows(groups.iter(), &leaves);
         let mut met = Vec::new();
         for (group, rows) in groups {
             if (self.expired)() {
@@ -131,9 +134,6 @@ impl Look<'_> {
                 (group, map)
             })
             .collect();
-        for (group, map) in &maps {
-            data.announce_rows(*group, &SHOWN, map);
-        }
         let mut shown = Vec::with_capacity(rows.len());
         for (group, map) in maps {
             match values(data, group, &map) {

@@ -105,6 +105,16 @@ impl Block {
         self.ranges.will_read(name, BlockFile::Data, &[footer]);
     }
 
+    /// Reads into the cache what first questions want of it: all of the sidecar but its filters, and the end of the Parquet
+    /// file. What cannot be read is among the damage.
+    pub fn prepare(&self) {
+        // Each notes its own failure, and a question makes again what it misses.
+        let _ = (self.groups(), self.data(), self.stored_summaries());
+        for tenant in 0..self.meta.tenants.len() {
+            let _ = self.tenant_ids(tenant, &|| true);
+        }
+    }
+
     /// What was found damaged so far, each place once and by place, the first 64 of them.
     pub fn damage(&self) -> Vec<ReadError> {
         self.damage.places()

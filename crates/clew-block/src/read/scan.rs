@@ -26,7 +26,7 @@ use crate::sidecar::{Groups, Names};
 const FILTERS_MAX: usize = 64;
 
 /// Row groups that are announced to the disk before they are read.
-const GROUPS_AHEAD: usize = 8;
+pub(super) const GROUPS_AHEAD: usize = 8;
 
 /// Answers [`clew_model::scan::SpanSource::scan`].
 pub(super) fn scan(block: &Block, request: &ScanRequest, expired: Expired<'_>) -> Result<ScanAnswer, ScanError> {
@@ -199,22 +199,29 @@ impl Scan<'_> {
         if may_meet == 0 {
             return Ok(());
         }
-        let matched = self.matched(group, may_meet, filters)?;
+        self.data()?;
         self.announce(group, filters);
+        let matched = self.matched(group, may_meet, filters)?;
         if let Some(matched) = matched {
             traces.push(&matched, || TenantTraces::of(self.block, self.tenant, self.expired))?;
         }
         Ok(())
     }
 
-    /// Lets the disk fetch what is going to be read of the next row groups.
+    /// Lets the disk fetch what is going to be read of this row group and the next ones: at first the columns that the filters
+    /// name, then those that were read as a whole.
     fn announce(&mut self, group: usize, filters: &[Filter<'_>]) {
         let (Some((groups, _)), Some(data)) = (&self.known, &self.data) else { return };
         if group < self.announced {
             return;
         }
-        let next = group + 1..groups.groups.len().min(group + 1 + GROUPS_AHEAD);
-        data.announce_groups(next.clone().filter(|group| self.may_meet(*group, filters) != 0));
+        let next = group..groups.groups.len().min(group + GROUPS_AHEAD);
+        let met = next.clone().filter(|group| self.may_meet(*group, filters) != 0);
+        if self.announced == 0 {
+            data.announce_groups(met, &filters.iter().flat_map(|filter| filter.leaves(data)).collect());
+        } else {
+            data.announce_groups(met, &data.read_whole.borrow());
+        }
         self.announced = next.end;
     }
 
@@ -229,7 +236,6 @@ impl Scan<'_> {
 
     /// The rows that meet filters; `None` when none does.
     fn matched(&mut self, group: usize, may_meet: u64, filters: &mut [Filter<'_>]) -> Result<Option<Matched>, Fault> {
-        self.data()?;
         let Some(data) = self.data.take() else { return Ok(None) };
         if group >= data.footer.group_count() {
             let error = data.damaged("a row group that the sidecar names is not in it");

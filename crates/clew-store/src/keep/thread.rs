@@ -128,6 +128,7 @@ pub(crate) fn start(
 
 impl Runner {
     fn run(&mut self) {
+        self.prepare();
         loop {
             match self.messages.recv_timeout(LOOK_EVERY) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -151,6 +152,18 @@ impl Runner {
             }
         }
         self.merges.join();
+    }
+
+    /// Reads what first questions want of the newest blocks into half of the cache, until there is something to do.
+    fn prepare(&self) {
+        let (view, cache) = (self.shared.view.view(), self.keeper.cache());
+        for block in view.blocks.iter().rev() {
+            let figures = cache.figures();
+            if figures.held_bytes > figures.limit_bytes / 2 || !self.messages.is_empty() {
+                break;
+            }
+            block.prepare();
+        }
     }
 
     fn handle(&mut self, message: Message) {

@@ -7,6 +7,7 @@ mod bits;
 mod decode;
 mod header;
 mod page;
+mod runs;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,10 +18,11 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 
 pub(super) use self::bits::Bits;
+use self::decode::Levels;
 pub(super) use self::decode::Values;
-use self::decode::{Levels, Packed, Wanted};
 use self::header::PageHeader;
 pub(super) use self::page::Page;
+use self::runs::{Packed, Wanted};
 use super::bitmap::Bitmap;
 use super::cache::Part;
 use super::damage::ReadError;
@@ -123,29 +125,46 @@ impl<'d> Column<'d> {
     fn begin(&mut self, rows: &Bitmap) -> Range<usize> {
         let first = rows.first_from(0).unwrap_or(self.row_count);
         let bounds = first..rows.last_below(self.row_count).map_or(0, |last| last + 1);
-        let is_wanted = |(number, page): (usize, &PageLocation)| {
-            let (from, to) = self.rows_of(number, page);
-            from < bounds.end && bounds.start < to && rows.first_from(from).is_some_and(|row| row < to)
-        };
-        let wanted = self.pages.iter().enumerate().filter(|page| is_wanted(*page)).count();
-        let (from, length) = self.chunk.byte_range();
-        if wanted > 1 && wanted * AT_ONCE_SHARE >= self.pages.len() && length <= AT_ONCE_BYTES {
-            // What cannot be had so may be had in part.
-            let _ = self.data.pieces.fetch(from, length);
+        let wanted = self.wanted(rows).count();
+        if self.is_at_once(wanted) {
+            if wanted > 1 {
+                let (from, length) = self.chunk.byte_range();
+                // What cannot be had so may be had in part.
+                let _ = self.data.pieces.fetch(from, length);
+            }
             self.data.read_whole.borrow_mut().insert(self.leaf);
         }
         self.bounds = Some(bounds.clone());
         bounds
     }
 
-    /// Where the pages lie that have rows which are in.
+    /// The pages that have rows which are in.
+    fn wanted(&self, rows: &Bitmap) -> impl Iterator<Item = &'d PageLocation> {
+        let pages = self.pages.iter().enumerate().filter(|(number, page)| {
+            let (from, to) = self.rows_of(*number, page);
+            rows.first_from(from).is_some_and(|row| row < to)
+        });
+        pages.map(|(_, page)| page)
+    }
+
+    /// Whether the column is read at once for so many of its pages.
+    fn is_at_once(&self, wanted: usize) -> bool {
+        let (_, length) = self.chunk.byte_range();
+        wanted > 0 && wanted * AT_ONCE_SHARE >= self.pages.len() && length <= AT_ONCE_BYTES
+    }
+
+    /// Where what is read for the rows which are in lies.
     pub(super) fn places(&self, rows: &Bitmap) -> Vec<Range<u64>> {
-        let mut places = Vec::new();
-        for (number, page) in self.pages.iter().enumerate() {
-            let (from, to) = self.rows_of(number, page);
-            if rows.first_from(from).is_some_and(|row| row < to) {
-                places.push(page.offset as u64..(page.offset as u64).saturating_add(page.compressed_page_size as u64));
-            }
+        let (from, length) = self.chunk.byte_range();
+        let mut places: Vec<Range<u64>> = self.wanted(rows).map(bytes_of).collect();
+        if self.is_at_once(places.len()) {
+            places.clear();
+            places.push(from..from.saturating_add(length));
+            return places;
+        }
+        if let Some(first) = self.pages.first().filter(|_| !places.is_empty()) {
+            // The dictionary, if there is one, lies before the pages.
+            places.push(from..bytes_of(first).start);
         }
         places
     }
@@ -264,6 +283,12 @@ impl<'d> Column<'d> {
         let detail = format!("{}: {what}", self.chunk.column_descr().name());
         ReadError { name: self.data.pieces.name, file: BlockFile::Data, offset, length, detail }
     }
+}
+
+/// Where a page lies.
+fn bytes_of(page: &PageLocation) -> Range<u64> {
+    let from = page.offset as u64;
+    from..from.saturating_add(page.compressed_page_size as u64)
 }
 
 /// The encodings of the format by their numbers, as far as our files have them.

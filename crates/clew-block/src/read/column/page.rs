@@ -37,6 +37,11 @@ impl Page {
         }
     }
 
+    /// Whether some of the rows may have no value.
+    pub(in crate::read) fn has_nulls(&self) -> bool {
+        self.levels.is_some()
+    }
+
     /// Adds the rows that have a value.
     pub(in crate::read) fn add_present(&self, to: &mut Bitmap) {
         match &self.levels {

@@ -3,9 +3,11 @@ mod damage;
 mod oracle;
 mod questions;
 mod random;
+mod reads;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -19,9 +21,24 @@ use crate::{BlockFile, BlockMeta, BlockName, WriteOptions, write_spans};
 pub(super) struct Files {
     data: Mutex<Bytes>,
     side: Mutex<Bytes>,
+    /// What was read of the Parquet file, and what was announced of it.
+    asked: Mutex<Vec<Asked>>,
+}
+
+/// Bytes of the Parquet file that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To be had at once.
+    Read(Range<u64>),
+    /// For later.
+    Announced(Range<u64>),
 }
 
 impl Files {
+    fn new(data: Bytes, side: Bytes) -> Self {
+        Self { data: Mutex::new(data), side: Mutex::new(side), asked: Mutex::default() }
+    }
+
     fn of(&self, file: BlockFile) -> &Mutex<Bytes> {
         match file {
             BlockFile::Data => &self.data,
@@ -43,7 +60,15 @@ impl Ranges for Files {
         let bytes = self.bytes(file);
         let end = (offset as usize).checked_add(length).filter(|end| *end <= bytes.len());
         let end = end.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends"))?;
+        if file == BlockFile::Data {
+            self.asked.lock().unwrap().push(Asked::Read(offset..end as u64));
+        }
         Ok(bytes.slice(offset as usize..end))
+    }
+
+    fn will_read(&self, _: BlockName, file: BlockFile, ranges: &[Range<u64>]) {
+        assert_eq!(file, BlockFile::Data);
+        self.asked.lock().unwrap().extend(ranges.iter().cloned().map(Asked::Announced));
     }
 }
 
@@ -68,7 +93,7 @@ impl Written {
         let tenants: Vec<_> = tenants.iter().map(|(tenant, spans)| (tenant.clone(), sorted(spans))).collect();
         let finished = write_spans(&tenants, &Requests::default(), Vec::new(), options).unwrap();
         let side_bytes = finished.side.count();
-        let files = Files { data: Mutex::new(finished.sink.into()), side: Mutex::new(finished.side.into_vec().into()) };
+        let files = Files::new(finished.sink.into(), finished.side.into_vec().into());
         Self { files: Arc::new(files), meta: Arc::new(finished.meta), side_bytes }
     }
 
@@ -89,7 +114,7 @@ impl Written {
         });
         let side = SideBytes::of(kept.collect()).into_vec();
         let side_bytes = side.len() as u64;
-        let files = Files { data: Mutex::new(self.files.bytes(BlockFile::Data)), side: Mutex::new(side.into()) };
+        let files = Files::new(self.files.bytes(BlockFile::Data), side.into());
         Self { files: Arc::new(files), meta: Arc::clone(&self.meta), side_bytes }
     }
 }

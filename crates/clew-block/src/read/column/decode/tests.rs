@@ -38,10 +38,18 @@ fn a_part_is_that_part_of_the_whole() {
             let wanted = Wanted { skip, count };
             assert_eq!(hybrid(&RUNS, 3, wanted).unwrap(), whole[skip..skip + count]);
             let bytes = Bytes::from([&[3], &RUNS[..]].concat());
-            let met =
-                Packed::new(&bytes, 0, wanted).unwrap().met(&[false, true, false, true, true, false, false, true]);
-            let expected = whole[skip..skip + count].iter().map(|code| [1, 3, 4, 7].contains(code));
-            assert_eq!(list(&met.unwrap()), expected.collect::<Vec<_>>());
+            let packed = Packed::new(&bytes, 0, wanted).unwrap();
+            let entries = [false, true, false, true, true, false, false, true];
+            let expected: Vec<bool> =
+                whole[skip..skip + count].iter().map(|code| [1, 3, 4, 7].contains(code)).collect();
+            for asked in [u64::MAX, 0b1001_0010_0001, 1 << 9, 0] {
+                let met = list(&packed.met(&entries, |from| asked >> from).unwrap());
+                let is_asked = |at: usize| asked >> at & 1 == 1;
+                for at in (0..count).filter(|at| is_asked(*at)) {
+                    assert_eq!(met[at], expected[at], "{at} of {count} after {skip}");
+                }
+                assert_eq!(met.len(), count);
+            }
         }
         assert_eq!(hybrid(&RUNS, 3, Wanted { skip, count: 14 - skip }), None);
     }
@@ -55,8 +63,8 @@ fn a_part_is_that_part_of_the_whole() {
     }
     assert!(levels_of(Wanted { skip: 24, count: 1 }).is_none());
     let bytes = Bytes::from([&[3], &RUNS[..]].concat());
-    assert_eq!(Packed::new(&bytes, 0, first(13)).unwrap().met(&[true; 7]), None, "7 is beyond");
-    assert_eq!(Packed::new(&bytes, 0, first(14)).unwrap().met(&[true; 8]), None, "there are 13");
+    assert_eq!(Packed::new(&bytes, 0, first(13)).unwrap().met(&[true; 7], |_| u64::MAX), None, "7 is beyond");
+    assert_eq!(Packed::new(&bytes, 0, first(14)).unwrap().met(&[true; 8], |_| u64::MAX), None, "there are 13");
 }
 
 #[test]
@@ -93,4 +101,33 @@ fn streams_of_bytes() {
     assert_eq!(numbers(Encoding::BYTE_STREAM_SPLIT, &split, first(1)).unwrap(), [0x0102_0304_0506_0708]);
     assert_eq!(numbers(Encoding::BYTE_STREAM_SPLIT, &split, Wanted { skip: 1, count: 1 }).unwrap(), [u64::MAX]);
     assert_eq!(numbers(Encoding::BYTE_STREAM_SPLIT, &split, first(3)), None);
+}
+
+#[test]
+fn codes_are_met_one_by_one_as_all_at_once() {
+    let codes: Vec<usize> = (0..300).map(|at| at * 7 % 11).collect();
+    for width in [4, 5, 9, 17] {
+        let mut packed = vec![0_u8; (304 * width) / 8];
+        for (at, code) in codes.iter().enumerate() {
+            (0..width)
+                .filter(|bit| code >> bit & 1 == 1)
+                .for_each(|bit| packed[(at * width + bit) / 8] |= 1 << ((at * width + bit) % 8));
+        }
+        // Thirty-eight eights in one run.
+        let bytes = Bytes::from([&[width as u8, 38 << 1 | 1], &packed[..]].concat());
+        let entries: Vec<bool> = (0..16).map(|code| code % 3 == 0).collect();
+        for wanted in [Wanted { skip: 0, count: 300 }, Wanted { skip: 5, count: 260 }, Wanted { skip: 64, count: 1 }] {
+            for asked in [u64::MAX, 0x8000_0000_0100_0001, 0] {
+                let met = Packed::new(&bytes, 0, wanted).unwrap().met(&entries, |_| asked).unwrap();
+                let own = &codes[wanted.skip..wanted.skip + wanted.count];
+                let all: Vec<bool> = own.iter().map(|code| entries[*code]).collect();
+                let met: Vec<bool> = (0..met.len()).map(|at| met.get(at)).collect();
+                match asked {
+                    u64::MAX => assert_eq!(met, all, "{width} bits, {wanted:?}"),
+                    0 => assert!(met.iter().all(|met| !met)),
+                    _ => assert!(met.iter().zip(&all).all(|(met, all)| !met || *all), "{width} bits, {wanted:?}"),
+                }
+            }
+        }
+    }
 }
