@@ -78,6 +78,9 @@ fn help_is_short_and_a_wrong_flag_names_the_right_one() {
       export       Write whole traces to a file, as OTLP
       import       Send the traces of OTLP files
       delete       Delete a trace, or all that a tenant has
+      pin          Keep a trace whatever its age, until it is unpinned
+      unpin        Take the pin of a trace off
+      pins         List the pinned traces
       demo         Send the traces of a simulated astronomy shop
       load         Send spans as fast as asked, and report throughput and acknowledgement latency
       check        Check a data folder that no server uses

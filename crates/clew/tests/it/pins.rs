@@ -17,11 +17,10 @@ fn a_trace_is_pinned_listed_and_let_go() {
     assert!(code == Some(3) && text.contains("there is no trace"), "{text}");
     assert_eq!(clew(&["pin", "xyz"]).0, Some(2));
 
-    let (code, text) = clew(&["demo", "--count", "1"]);
-    assert_eq!(code, Some(0), "{text}");
-    let found = clew(&["search", "--json"]).1;
-    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
-    let id = found["traces"][0]["traceId"].as_str().unwrap();
+    let demo = ureq::post(format!("{url}/v1/demo")).header("Content-Type", "application/json").send(r#"{"count":1}"#);
+    let demo = demo.unwrap().body_mut().read_to_string().unwrap();
+    let demo: serde_json::Value = serde_json::from_str(&demo).unwrap();
+    let id = demo["firstTraceId"].as_str().unwrap();
     assert_eq!(clew(&["pin", id, "--note", "why"]), (Some(0), format!("pinned trace {id} of default\n")));
     let (_, text) = clew(&["pins"]);
     assert!(text.starts_with(id) && text.ends_with("Z  why\n"), "{text}");
