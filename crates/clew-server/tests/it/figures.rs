@@ -49,6 +49,8 @@ clew_requests_refused_total counter
 clew_seal_seconds histogram
 clew_sealed_spans_total counter
 clew_search_seconds histogram
+clew_settled_corrupt_files gauge
+clew_settled_files gauge
 clew_span_notes_total counter
 clew_spans_received_total counter
 clew_spans_refused_total counter
