@@ -17,6 +17,7 @@ clew_block_spans gauge
 clew_block_written_bytes_total counter
 clew_blocks gauge
 clew_blocks_expired_total counter
+clew_blocks_merged_total counter
 clew_blocks_rewritten_total counter
 clew_build_info gauge
 clew_cache_bytes gauge
@@ -41,6 +42,9 @@ clew_log_sync_seconds histogram
 clew_log_syncs_total counter
 clew_log_torn_bytes gauge
 clew_log_written_bytes_total counter
+clew_merge_written_bytes_total counter
+clew_merged_spans_total counter
+clew_merges_unused_total counter
 clew_metric_series gauge
 clew_other_signal_items_rejected_total counter
 clew_queue_batches gauge
@@ -60,6 +64,7 @@ clew_settle_watermark_age_seconds gauge
 clew_settled_corrupt_files gauge
 clew_settled_files gauge
 clew_span_notes_total counter
+clew_spans_dropped_total counter
 clew_spans_duplicate_total counter
 clew_spans_late_total counter
 clew_spans_received_total counter

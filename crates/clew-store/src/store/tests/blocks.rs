@@ -4,7 +4,7 @@ use clew_model::scan::{Condition, Field, Op, ScanRequest, SpanFilter, TimeRange}
 use clew_model::{Notes, Span};
 
 use super::*;
-use crate::keep::{KeepError, Retention, SizeLimit, TenantRetention};
+use crate::keep::{KeepError, MergePolicy, Retention, SizeLimit, TenantRetention};
 use crate::port::{Crash, Effect, Kept};
 
 /// Waits for what the keeper's thread answers.
@@ -213,7 +213,9 @@ fn aging(disk: &FaultyDisk, retention: Retention) -> (Store, Arc<ManualClock>) {
     let ports = Ports { disk: Arc::new(disk.clone()), clock: Arc::clone(&clock) as Arc<dyn Clock> };
     // Never by itself: the clock moves in jumps.
     let look_over_every = Duration::from_secs(u64::MAX >> 32);
-    (Store::open(StoreConfig { retention, look_over_every, ..config() }, ports).unwrap(), clock)
+    // What is merged meanwhile has other files.
+    let merge = MergePolicy { block_bytes: 0, ..config().merge };
+    (Store::open(StoreConfig { merge, retention, look_over_every, ..config() }, ports).unwrap(), clock)
 }
 
 fn received(clock: &ManualClock, batch: Batch) -> Batch {
