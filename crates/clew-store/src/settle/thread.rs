@@ -138,7 +138,7 @@ pub(crate) fn start(parts: Parts, shared: Arc<Shared>, messages: Receiver<Messag
     let keeper = shared.keeper.clone();
     let mut runner = Runner { settler, judge_state, book, intake, shared, keeper, messages, config };
     std::thread::Builder::new().name("clew-settle".to_owned()).spawn(move || {
-        driver::enter_store_thread();
+        driver::enter_background_thread();
         runner.run();
     })
 }
