@@ -25,7 +25,7 @@ impl MergeThread {
     ) -> std::io::Result<Self> {
         let (jobs, given) = crossbeam_channel::bounded::<MergeJob>(1);
         let thread = std::thread::Builder::new().name("clew-merge".to_owned()).spawn(move || {
-            driver::enter_background_thread();
+            driver::enter_store_thread();
             // Held until nothing is written any more.
             let _lock = lock;
             let stopped = || shared.stopping.load(Ordering::Acquire);
