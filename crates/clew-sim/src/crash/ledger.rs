@@ -60,6 +60,8 @@ pub struct Ledger {
     pub(super) blocks: BTreeMap<BlockName, u64>,
     /// What was settled, by the number of the record: the trace, how many of its spans were late, and the verdict.
     pub(super) settled: BTreeMap<u64, Settled>,
+    /// When each batch was received, each time that it was offered, in unix nanoseconds.
+    pub(super) received: BTreeMap<usize, BTreeSet<u64>>,
     /// The number of the next record.
     pub(super) next_record: u64,
     /// Whether a settlement that was under way may count that nobody was told of.
@@ -83,7 +85,8 @@ impl Ledger {
     }
 
     /// A batch was offered.
-    pub(super) fn offered(&mut self, ticket: u64, batch: usize, script: &Script) {
+    pub(super) fn offered(&mut self, ticket: u64, batch: usize, received_unix_nanos: u64, script: &Script) {
+        self.received.entry(batch).or_default().insert(received_unix_nanos);
         let fates = vec![Fate::Latent; script.pieces[batch].len()];
         self.records.push(Record { batch, ticket: Some(ticket), is_stored: false, fates });
     }

@@ -220,9 +220,9 @@ impl Life {
     pub fn offer(&mut self, batch: usize) {
         let ticket = self.offered.len() as u64;
         let script = Arc::clone(&self.script);
-        self.note(|ledger| ledger.offered(ticket, batch, &script));
         let mut stamped = script.batches[batch].clone();
         stamped.received_unix_nanos = self.intake.begin(stamped.received_unix_nanos);
+        self.note(|ledger| ledger.offered(ticket, batch, stamped.received_unix_nanos, &script));
         self.offered.push((batch, Arc::new(stamped)));
         let batch = Arc::clone(&self.offered[ticket as usize].1);
         self.step(Event::Offered { ticket, batch, live_full: false });
