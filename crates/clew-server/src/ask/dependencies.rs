@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use clew_model::scan::Incomplete;
 use clew_rollup::{Connection, EdgeFigures, EdgeKey, Figures, Histogram, Rollup, Weight};
-use http::header::CONTENT_TYPE;
+use clew_store::settle::FiguresAnswer;
 use http::{HeaderMap, Uri};
 
 use super::error::AskError;
@@ -21,7 +21,6 @@ use super::openapi::Refusals;
 use super::params::Params;
 use super::red::{exemplars, mean_nanos, share};
 use super::shape::{DependenciesAnswer, EdgeShape, NodeShape, RequestsShape, SideShape};
-use super::trace::{JSON, json};
 use super::when::to_rfc3339;
 use crate::app::App;
 
@@ -81,12 +80,9 @@ pub(crate) async fn dependencies(
     let params = Params::of(&uri)?;
     let tenant = gate::tenant(&app, &headers, &params)?;
     let question = Question::parse(&params, app.config.health, app.clock.unix_nanos())?;
-    let work = move |view: &clew_store::view::View, expired: clew_model::scan::Expired<'_>| {
-        let found = view.figures(&tenant, question.minutes.range(), expired)?;
-        json(&answer(&found.rollup, &question, found.incomplete))
-    };
-    let body = gate::run_on_view(&app, work).await?;
-    Ok(([(CONTENT_TYPE, JSON)], body).into_response())
+    let minutes = question.minutes;
+    let shape = move |found: FiguresAnswer| answer(&found.rollup, &question, found.incomplete);
+    minutes.answer(&app, tenant, shape).await
 }
 
 /// What is asked.

@@ -1,11 +1,22 @@
 //! The stretch of time that figures are asked about, in whole minutes: figures are kept by the minute.
 
-use clew_model::scan::TimeRange;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse as _, Response};
+use clew_model::Tenant;
+use clew_model::scan::{Expired, TimeRange};
 use clew_rollup::Rollup;
+use clew_store::settle::FiguresAnswer;
+use clew_store::view::View;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
 
 use super::error::AskError;
+use super::gate;
 use super::params::Params;
 use super::question;
+use super::trace::{JSON, json};
+use crate::app::App;
 
 /// How far back is looked when nothing is said.
 const MINUTES_DEFAULT: u64 = 60;
@@ -37,6 +48,19 @@ impl Minutes {
             ));
         }
         Ok(Self { from, to, now_unix_nanos })
+    }
+
+    /// Answers with what a tenant's figures of these minutes are, settled or not, in some shape.
+    pub(super) async fn answer<A: Serialize>(
+        self,
+        app: &Arc<App>,
+        tenant: Tenant,
+        shape: impl FnOnce(FiguresAnswer) -> A + Send + 'static,
+    ) -> Result<Response, AskError> {
+        let work =
+            move |view: &View, expired: Expired<'_>| json(&shape(view.figures(&tenant, self.range(), expired)?));
+        let body = gate::run_on_view(app, work).await?;
+        Ok(([(CONTENT_TYPE, JSON)], body).into_response())
     }
 
     /// How many they are.

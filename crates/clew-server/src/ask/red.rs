@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use clew_model::scan::Incomplete;
 use clew_model::{Kind, StatusCode};
 use clew_rollup::{Exemplars, Figures, Histogram, Rollup, SeriesKey};
-use http::header::CONTENT_TYPE;
+use clew_store::settle::FiguresAnswer;
 use http::{HeaderMap, Uri};
 
 use super::error::AskError;
@@ -20,7 +20,6 @@ use super::minutes::{self, Minutes};
 use super::openapi::Refusals;
 use super::params::Params;
 use super::shape::{ExemplarShape, RedAnswer, RedFigures, RedGroup, RedSeries};
-use super::trace::{JSON, json};
 use super::when::{SPAN_OF_TIME_FORMS, parse_span_of_time, to_rfc3339};
 use crate::app::App;
 
@@ -66,12 +65,9 @@ pub(crate) async fn red(State(app): State<Arc<App>>, headers: HeaderMap, uri: Ur
     let params = Params::of(&uri)?;
     let tenant = gate::tenant(&app, &headers, &params)?;
     let question = Question::parse(&params, app.clock.unix_nanos())?;
-    let work = move |view: &clew_store::view::View, expired: clew_model::scan::Expired<'_>| {
-        let found = view.figures(&tenant, question.minutes.range(), expired)?;
-        json(&answer(&found.rollup, &question, found.incomplete))
-    };
-    let body = gate::run_on_view(&app, work).await?;
-    Ok(([(CONTENT_TYPE, JSON)], body).into_response())
+    let minutes = question.minutes;
+    let shape = move |found: FiguresAnswer| answer(&found.rollup, &question, found.incomplete);
+    minutes.answer(&app, tenant, shape).await
 }
 
 /// What is asked.
