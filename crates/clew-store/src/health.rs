@@ -23,6 +23,8 @@ impl HealthReason {
     pub const CATALOG_FAILED: &'static str = "catalog_failed";
     /// Spans could not be sealed, or removed when they were over; it is tried again.
     pub const KEEP_FAILED: &'static str = "keep_failed";
+    /// More traces wait to be settled than there is room for.
+    pub const SETTLE_BEHIND: &'static str = "settle_behind";
     /// A batch is in the log but could not be made visible.
     pub const WORKER_FAILED: &'static str = "worker_failed";
 }

@@ -68,6 +68,8 @@ pub struct Ledger {
     pub(super) may_have_settled: bool,
     /// Whether traces that are not to be kept go.
     pub(super) drops: bool,
+    /// Settlements that had no room for all that had arrived.
+    pub(super) behind: u64,
     /// Tenants that something was deleted of, or is over: their figures speak of more than is there.
     pub(super) thinned: BTreeSet<Tenant>,
 }
@@ -82,6 +84,11 @@ impl Ledger {
     pub fn settled_traces(&self) -> (u64, u64) {
         let late = self.settled.values().filter(|(_, _, late, _)| *late > 0).count();
         (self.settled.len() as u64, late as u64)
+    }
+
+    /// How many settlements had no room for all that had arrived.
+    pub fn settlements_behind(&self) -> u64 {
+        self.behind
     }
 
     /// A batch was offered.
@@ -136,6 +143,7 @@ impl Ledger {
 
     /// A settlement was committed.
     pub(super) fn settled(&mut self, settlement: &Settlement, script: &Script) {
+        self.behind += u64::from(settlement.is_behind);
         for settled in &settlement.tenants {
             for record in &settled.records {
                 let verdict = settlement.verdicts[usize::from(record.verdict)].clone();

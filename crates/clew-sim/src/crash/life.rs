@@ -286,8 +286,8 @@ impl Life {
     /// Settles what is complete.
     fn settle(&mut self) {
         let now = self.intake.visible_before(self.clock.unix_nanos());
-        let (view, book) = (self.view(), Arc::clone(self.keeper.book()));
-        let settlement = match look(&mut self.settler, &book, &view, now, &|| false) {
+        let (views, book) = (Arc::clone(self.keeper.view()), Arc::clone(self.keeper.book()));
+        let settlement = match look(&mut self.settler, &book, &views, now, &|| false) {
             Ok(settlement) => settlement,
             Err(error) => return self.wrong.push(format!("L6: what is complete cannot be read: {error}")),
         };

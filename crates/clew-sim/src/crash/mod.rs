@@ -35,10 +35,17 @@ pub const EPOCH_UNIX_NANOS: u64 = 1_790_000_000_000_000_000;
 /// The tenants of a script.
 const TENANTS: [&str; 3] = [Tenant::DEFAULT, "acme", "globex"];
 
-/// The same for a store that drops traces which are not to be kept.
-pub fn config_that_drops() -> StoreConfig {
-    let config = config();
-    StoreConfig { merge: MergePolicy { full_for: Duration::from_mins(30), ..config.merge }, ..config }
+/// The settings of a seed's store. Some drop traces that are not to be kept; some have hardly any room for traces that are not
+/// settled.
+pub fn config_of(seed: u64) -> StoreConfig {
+    let mut config = config();
+    if seed % 4 == 3 {
+        config.merge.full_for = Duration::from_mins(30);
+    }
+    if seed % 3 == 1 {
+        config.settle.pending_bytes = 320;
+    }
+    config
 }
 
 /// The settings of a simulated store: everything is small, so that there is much of it.

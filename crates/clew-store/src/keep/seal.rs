@@ -31,17 +31,18 @@ impl Keeper {
         };
         self.commit(sealed).inspect_err(|error| self.give_up_after(error, name))?;
         let block = entry.as_ref().map(|entry| self.block(entry));
-        // What arrived since it was looked last would not be seen in the block.
+        // What arrived since it was looked last would have to be read from the block.
         let mut book = lock(&self.book);
-        for (tenant, arrivals) in generation.live.arrivals(book.seen_before()) {
-            book.arrived(&tenant, arrivals);
+        if book.has_room(self.config.settle.pending_bytes) {
+            for (tenant, arrivals) in generation.live.arrivals(book.seen_before()) {
+                book.arrived(&tenant, arrivals);
+            }
+            book.has_read(name);
         }
-        let (uncounted, through_unix_nanos) = (Arc::new(book.snapshot()), book.seen_before());
         self.view.change(|view| {
             view.generations.retain(|other| !Arc::ptr_eq(other, generation));
             view.blocks.extend(block);
-            view.settled.uncounted = uncounted;
-            view.settled.through_unix_nanos = through_unix_nanos;
+            view.show_book(&book);
         });
         drop(book);
         self.free_log();

@@ -52,13 +52,10 @@ impl Keeper {
     pub fn show_settled(&mut self, book: &Book, watermark_unix_nanos: u64) {
         let of = |known: &Reversed| ((known.tenant.clone(), known.trace_id), known.rule.clone());
         let reversed: BTreeMap<_, _> = self.catalog.state().settled.reversed.iter().map(of).collect();
-        let uncounted = Arc::new(book.snapshot());
-        let through_unix_nanos = book.seen_before();
         self.show_files_and(|view| {
             view.settled.reversals += u64::from(*view.settled.reversed != reversed);
             view.settled.reversed = Arc::new(reversed);
-            view.settled.uncounted = uncounted;
-            view.settled.through_unix_nanos = through_unix_nanos;
+            view.show_book(book);
             view.settled.watermark_unix_nanos = watermark_unix_nanos.max(view.settled.watermark_unix_nanos);
             let oldest = oldest_unmerged(view);
             view.settled.special.retain(|special| special.through_unix_nanos > oldest);
@@ -69,7 +66,8 @@ impl Keeper {
     /// was received or counted.
     pub(crate) fn find_uncounted(&mut self) -> (u64, Vec<String>) {
         let state = &self.catalog.state().settled;
-        let found = start::find(&self.view.view(), state, &self.settle_files, self.ports.clock.unix_nanos());
+        let (now, pending_bytes) = (self.ports.clock.unix_nanos(), self.config.settle.pending_bytes);
+        let found = start::find(&self.view.view(), state, &self.settle_files, now, pending_bytes);
         self.view.change(|view| {
             view.settled.special = found.special;
             view.settled.files = Some(self.settle_files.clone());

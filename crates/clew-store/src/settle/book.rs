@@ -2,12 +2,17 @@
 //!
 //! A span is counted iff it was received before [`Book::seen_before`] and its trace is not pending, or is pending and the span
 //! was received before [`Pending::first_uncounted`]. Pure: it is told what arrived, and says which traces are complete.
+//!
+//! Its memory is bounded: when there is no room for what arrived, it is not told, and [`Book::seen_before`] stays behind what was
+//! received. The traces of a block that was sealed in the meantime are told from the block once there is room.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use clew_block::BlockName;
 use clew_model::{Tenant, TraceId};
-use foldhash::fast::RandomState;
+
+use super::pending::{PENDING_BYTES, Pending, PendingTraces};
 
 /// When a trace is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,21 +29,6 @@ impl Default for Completion {
     }
 }
 
-/// A trace with spans that are not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pending {
-    /// Spans of it that were received before are counted, in unix nanoseconds.
-    pub first_uncounted: u64,
-    /// When the first of those that are not counted was received, about, in unix nanoseconds.
-    pub since: u64,
-    /// When its last span was received, in unix nanoseconds.
-    pub last_received: u64,
-    /// Whether a span without a parent is among those that are not counted.
-    pub root_seen: bool,
-    /// Whether it was looked for a root among those that are.
-    pub is_probed: bool,
-}
-
 /// A trace of which spans arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
@@ -50,25 +40,25 @@ pub struct Arrival {
     pub root_seen: bool,
 }
 
-type Traces = HashMap<TraceId, Pending, RandomState>;
-
 /// The traces that are complete, or were asked for, of one tenant: by id, with the instant from which on their spans are not counted.
 pub type Due = Vec<(TraceId, u64)>;
 
-/// All pending traces.
+/// All pending traces, by tenant.
+pub type Uncounted = BTreeMap<Tenant, PendingTraces>;
+
+/// All pending traces, and how far they tell of what arrived.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
-    tenants: BTreeMap<Tenant, Traces>,
+    tenants: Uncounted,
     seen_before: u64,
+    /// Blocks whose traces are in it although some of their spans were received at `seen_before` or later.
+    read: BTreeSet<BlockName>,
 }
-
-/// What a pending trace takes in memory, about, in bytes.
-const PENDING_BYTES: usize = size_of::<(TraceId, Pending)>() * 2;
 
 impl Book {
     /// A book of nothing; all that was received before that instant is counted.
     pub fn new(seen_before: u64) -> Self {
-        Self { tenants: BTreeMap::new(), seen_before }
+        Self { seen_before, ..Self::default() }
     }
 
     /// What was received before is in the book, or counted.
@@ -76,34 +66,32 @@ impl Book {
         self.seen_before
     }
 
-    /// Takes in what arrived in a tenant since [`Book::seen_before`]. May be told twice.
-    pub fn arrived(&mut self, tenant: &Tenant, arrivals: impl IntoIterator<Item = Arrival>) {
-        let seen_before = self.seen_before;
-        for arrival in arrivals {
-            if arrival.last_received >= seen_before {
-                self.note(tenant, arrival, seen_before, seen_before);
-            }
-        }
+    /// Whether it takes less memory than that.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.len().saturating_mul(PENDING_BYTES) < bytes
     }
 
-    /// Takes in a trace whose spans are not counted from that instant on; `since` is about when the first of these came.
-    pub fn note(&mut self, tenant: &Tenant, arrival: Arrival, first_uncounted: u64, since: u64) {
-        if !self.tenants.contains_key(tenant) {
-            self.tenants.insert(tenant.clone(), Traces::default());
+    /// Takes in what arrived in a tenant since [`Book::seen_before`], each trace once. May be told twice.
+    pub fn arrived(&mut self, tenant: &Tenant, arrivals: impl IntoIterator<Item = Arrival>) {
+        let seen_before = self.seen_before;
+        let recent = arrivals.into_iter().filter(|arrival| arrival.last_received >= seen_before);
+        self.note(tenant, recent.map(|arrival| (arrival, seen_before, seen_before)));
+    }
+
+    /// Takes in traces, each once, with the instant from which on its spans are not counted, and about when the first of these
+    /// came.
+    pub fn note(&mut self, tenant: &Tenant, traces: impl IntoIterator<Item = (Arrival, u64, u64)>) {
+        let pending = |(arrival, first_uncounted, since): (Arrival, u64, u64)| {
+            let Arrival { trace_id, last_received, root_seen } = arrival;
+            (trace_id, Pending::new(first_uncounted, since, last_received, root_seen))
+        };
+        let mut news: Vec<(TraceId, Pending)> = traces.into_iter().map(pending).collect();
+        if news.is_empty() {
+            return;
         }
-        let Some(traces) = self.tenants.get_mut(tenant) else { return };
-        let Arrival { trace_id, last_received, root_seen } = arrival;
-        let pending = traces.entry(trace_id).or_insert(Pending {
-            first_uncounted,
-            since,
-            last_received,
-            root_seen: false,
-            is_probed: false,
-        });
-        pending.first_uncounted = pending.first_uncounted.min(first_uncounted);
-        pending.since = pending.since.min(since);
-        pending.last_received = pending.last_received.max(last_received);
-        pending.root_seen |= root_seen;
+        news.sort_unstable_by_key(|(id, _)| *id);
+        let put = |known: Option<Pending>, new| Some(known.map_or(new, |known| known.with(new)));
+        self.tenants.entry(tenant.clone()).or_default().update(news, put);
     }
 
     /// Everything received before that instant has been told now.
@@ -111,90 +99,87 @@ impl Book {
         self.seen_before = self.seen_before.max(before);
     }
 
-    /// The traces that are complete at that instant, by tenant and id: at most `max`, the oldest of all first.
-    pub fn complete(&self, now: u64, rule: impl Fn(&Tenant) -> Completion, max: usize) -> BTreeMap<Tenant, Due> {
-        let mut all: Vec<(&Pending, &Tenant, TraceId)> = Vec::new();
-        for (tenant, traces) in &self.tenants {
-            let rule = rule(tenant);
-            let (idle, age) = (nanos(rule.idle), nanos(rule.age));
-            let is_complete = |pending: &Pending| {
-                (pending.root_seen && pending.last_received.saturating_add(idle) <= now)
-                    || pending.since.saturating_add(age) <= now
-            };
-            let complete = traces.iter().filter(|(_, pending)| is_complete(pending));
-            all.extend(complete.map(|(id, pending)| (pending, tenant, *id)));
-        }
-        oldest(all, max)
+    /// The traces of a block have been told, although it has spans that were received at [`Book::seen_before`] or later.
+    pub fn has_read(&mut self, block: BlockName) {
+        self.read.insert(block);
     }
 
-    /// The oldest pending traces, so many that the rest takes no more than that many bytes.
-    pub fn beyond(&self, bytes: usize) -> BTreeMap<Tenant, Due> {
-        let excess = self.len().saturating_sub(bytes / PENDING_BYTES);
-        if excess == 0 {
-            return BTreeMap::new();
-        }
-        let all = self
-            .tenants
-            .iter()
-            .flat_map(|(tenant, traces)| traces.iter().map(move |(id, pending)| (pending, tenant, *id)));
-        oldest(all.collect(), excess)
+    /// The blocks of which that is so.
+    pub fn read(&self) -> &BTreeSet<BlockName> {
+        &self.read
+    }
+
+    /// Forgets of which blocks it was told but for these.
+    pub fn retain_read(&mut self, is_needed: impl FnMut(&BlockName) -> bool) {
+        self.read.retain(is_needed);
+    }
+
+    /// The traces that are complete by what was seen, by tenant and id: at most `max`, the oldest of all first.
+    pub fn complete(&self, rule: impl Fn(&Tenant) -> Completion, max: usize) -> BTreeMap<Tenant, Due> {
+        let now = self.seen_before;
+        self.oldest(max, |tenant| {
+            let rule = rule(tenant);
+            let (idle, age) = (nanos(rule.idle), nanos(rule.age));
+            move |pending| {
+                (pending.root_seen && pending.last_received.saturating_add(idle) <= now)
+                    || pending.since().saturating_add(age) <= now
+            }
+        })
+    }
+
+    /// The oldest pending traces: so many that the rest takes an eighth less than that many bytes, and at most `max`.
+    pub fn beyond(&self, bytes: usize, max: usize) -> BTreeMap<Tenant, Due> {
+        let excess = self.len().saturating_sub((bytes - bytes / 8) / PENDING_BYTES);
+        self.oldest(excess.min(max), |_| |_: &Pending| true)
     }
 
     /// Traces that have been idle for long enough and have no root: it may have been counted before. Each is named once.
-    pub fn unprobed(&mut self, now: u64, rule: impl Fn(&Tenant) -> Completion) -> BTreeMap<Tenant, Vec<TraceId>> {
-        let mut unprobed = BTreeMap::new();
+    pub fn unprobed(&mut self, rule: impl Fn(&Tenant) -> Completion) -> BTreeMap<Tenant, Vec<TraceId>> {
+        let (now, mut unprobed) = (self.seen_before, BTreeMap::new());
         for (tenant, traces) in &mut self.tenants {
             let idle = nanos(rule(tenant).idle);
             let is_due = |pending: &Pending| {
                 !pending.root_seen && !pending.is_probed && pending.last_received.saturating_add(idle) <= now
             };
             let mut ids: Vec<TraceId> = Vec::new();
-            for (id, pending) in traces.iter_mut().filter(|(_, pending)| is_due(pending)) {
+            traces.change(is_due, |id, pending| {
                 pending.is_probed = true;
-                ids.push(*id);
-            }
+                ids.push(id);
+            });
             if !ids.is_empty() {
-                ids.sort_unstable();
                 unprobed.insert(tenant.clone(), ids);
             }
         }
         unprobed
     }
 
-    /// The roots of these traces are there.
+    /// The roots of these traces are there, which are given by rising id.
     pub fn rooted(&mut self, tenant: &Tenant, ids: &[TraceId]) {
         let Some(traces) = self.tenants.get_mut(tenant) else { return };
-        for id in ids {
-            if let Some(pending) = traces.get_mut(id) {
-                pending.root_seen = true;
-            }
-        }
+        traces.update(ids.iter().map(|id| (*id, ())), |known, ()| {
+            let mut pending = known?;
+            pending.root_seen = true;
+            Some(pending)
+        });
     }
 
-    /// What these traces had received before that instant is counted, or is not there any more.
-    pub fn counted<'d>(&mut self, tenant: &Tenant, ids: impl IntoIterator<Item = &'d TraceId>, before: u64) {
+    /// What these traces, by rising id, had received before that instant is counted, or is not there any more.
+    pub fn counted(&mut self, tenant: &Tenant, ids: &[TraceId], before: u64) {
         let Some(traces) = self.tenants.get_mut(tenant) else { return };
-        for id in ids {
-            let Some(pending) = traces.get_mut(id) else { continue };
-            if pending.last_received < before {
-                traces.remove(id);
-            } else {
-                let (first_uncounted, since) = (before.max(pending.first_uncounted), before.max(pending.since));
-                *pending = Pending { first_uncounted, since, ..*pending };
-            }
-        }
+        traces.update(ids.iter().map(|id| (*id, ())), |known, ()| known?.counted(before));
         if traces.is_empty() {
             self.tenants.remove(tenant);
         }
     }
 
-    /// The instant before which everything that was received is counted, once `done` is, up to the instant `before`.
+    /// The instant before which everything that was received is counted, once `done` is, up to the instant `before`. Ids rise.
     pub fn watermark_after(&self, done: &BTreeMap<Tenant, Vec<TraceId>>, before: u64) -> u64 {
         let mut watermark = before.min(self.seen_before);
         for (tenant, traces) in &self.tenants {
-            let done = done.get(tenant).map_or(&[][..], Vec::as_slice);
-            for (id, pending) in traces {
-                if pending.first_uncounted < watermark && done.binary_search(id).is_err() {
+            let mut done = done.get(tenant).map_or(&[][..], Vec::as_slice).iter().peekable();
+            for (id, pending) in traces.iter() {
+                while done.next_if(|done| *done < id).is_some() {}
+                if pending.first_uncounted < watermark && done.next_if_eq(&id).is_none() {
                     watermark = pending.first_uncounted;
                 }
             }
@@ -204,7 +189,7 @@ impl Book {
 
     /// How many traces are pending.
     pub fn len(&self) -> usize {
-        self.tenants.values().map(HashMap::len).sum()
+        self.tenants.values().map(PendingTraces::len).sum()
     }
 
     /// Whether none is.
@@ -212,39 +197,43 @@ impl Book {
         self.tenants.is_empty()
     }
 
-    /// All of them, for readers: by tenant and id, with the instant from which on their spans are not counted.
-    pub fn snapshot(&self) -> BTreeMap<Tenant, Due> {
-        let of = |traces: &Traces| {
-            let mut list: Due = traces.iter().map(|(id, pending)| (*id, pending.first_uncounted)).collect();
-            list.sort_unstable();
-            list
+    /// All of them, for readers, who share what does not change.
+    pub fn snapshot(&self) -> Uncounted {
+        self.tenants.clone()
+    }
+
+    /// At most `max` of those that `is_meant` says of a tenant, the oldest first; of equals, the first by tenant and id.
+    fn oldest<M: Fn(&Pending) -> bool>(&self, max: usize, is_meant: impl Fn(&Tenant) -> M) -> BTreeMap<Tenant, Due> {
+        let meant = || {
+            self.tenants.iter().flat_map(|(tenant, traces)| {
+                let is_meant = is_meant(tenant);
+                traces.iter().filter(move |(_, pending)| is_meant(pending)).map(move |entry| (tenant, entry))
+            })
         };
-        self.tenants.iter().map(|(tenant, traces)| (tenant.clone(), of(traces))).collect()
+        let mut ages: Vec<u64> = meant().map(|(_, (_, pending))| pending.since()).collect();
+        let (mut last, mut equals) = (u64::MAX, usize::MAX);
+        if ages.len() > max {
+            let Some(at) = max.checked_sub(1) else { return BTreeMap::new() };
+            last = *ages.select_nth_unstable(at).1;
+            equals = ages[..max].iter().filter(|since| **since == last).count();
+        }
+        let mut due: BTreeMap<Tenant, Due> = BTreeMap::new();
+        for (tenant, (id, pending)) in meant().filter(|(_, (_, pending))| pending.since() <= last) {
+            if pending.since() == last {
+                let Some(left) = equals.checked_sub(1) else { continue };
+                equals = left;
+            }
+            match due.get_mut(tenant) {
+                Some(list) => list.push((*id, pending.first_uncounted)),
+                None => drop(due.insert(tenant.clone(), vec![(*id, pending.first_uncounted)])),
+            }
+        }
+        due
     }
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// At most `max` of them, the oldest first, by tenant and id.
-fn oldest(mut all: Vec<(&Pending, &Tenant, TraceId)>, max: usize) -> BTreeMap<Tenant, Due> {
-    if all.len() > max {
-        all.select_nth_unstable_by_key(max, |(pending, _, id)| (pending.since, *id));
-        all.truncate(max);
-    }
-    let mut due: BTreeMap<Tenant, Due> = BTreeMap::new();
-    for (pending, tenant, id) in all {
-        let first_uncounted = pending.first_uncounted;
-        match due.get_mut(tenant) {
-            Some(list) => list.push((id, first_uncounted)),
-            None => drop(due.insert(tenant.clone(), vec![(id, first_uncounted)])),
-        }
-    }
-    for list in due.values_mut() {
-        list.sort_unstable();
-    }
-    due
 }
 
 #[cfg(test)]
@@ -261,8 +250,9 @@ mod tests {
         Arrival { trace_id: id(number), last_received, root_seen }
     }
 
-    fn complete(book: &Book, now: u64) -> Vec<(TraceId, u64)> {
-        book.complete(now, |_| Completion::default(), 100).into_values().flatten().collect()
+    fn complete(book: &mut Book, now: u64) -> Vec<(TraceId, u64)> {
+        book.seen(now);
+        book.complete(|_| Completion::default(), 100).into_values().flatten().collect()
     }
 
     #[test]
@@ -270,20 +260,22 @@ mod tests {
         let (tenant, mut book) = (Tenant::default(), Book::new(SECOND));
         book.arrived(&tenant, [arrival(1, 2 * SECOND, true), arrival(2, 2 * SECOND, false)]);
         book.seen(3 * SECOND);
-        assert_eq!(complete(&book, 32 * SECOND - 1), []);
-        assert_eq!(complete(&book, 32 * SECOND), [(id(1), SECOND)]);
-        assert_eq!(complete(&book, 301 * SECOND), [(id(1), SECOND), (id(2), SECOND)]);
+        assert_eq!(complete(&mut book, 32 * SECOND - 1), []);
+        assert_eq!(complete(&mut book, 32 * SECOND), [(id(1), SECOND)]);
+        assert_eq!(complete(&mut book, 301 * SECOND), [(id(1), SECOND), (id(2), SECOND)]);
     }
 
     #[test]
     fn a_root_that_was_counted_before_is_asked_for_once() {
         let (tenant, mut book) = (Tenant::default(), Book::new(0));
         book.arrived(&tenant, [arrival(1, SECOND, false)]);
-        assert!(book.unprobed(31 * SECOND - 1, |_| Completion::default()).is_empty());
-        assert_eq!(book.unprobed(31 * SECOND, |_| Completion::default())[&tenant], [id(1)]);
-        assert!(book.unprobed(31 * SECOND, |_| Completion::default()).is_empty());
+        book.seen(31 * SECOND - 1);
+        assert!(book.unprobed(|_| Completion::default()).is_empty());
+        book.seen(31 * SECOND);
+        assert_eq!(book.unprobed(|_| Completion::default())[&tenant], [id(1)]);
+        assert!(book.unprobed(|_| Completion::default()).is_empty());
         book.rooted(&tenant, &[id(1)]);
-        assert_eq!(complete(&book, 31 * SECOND), [(id(1), 0)]);
+        assert_eq!(complete(&mut book, 31 * SECOND), [(id(1), 0)]);
     }
 
     #[test]
@@ -293,7 +285,9 @@ mod tests {
         book.seen(10 * SECOND);
         book.arrived(&tenant, [arrival(2, 11 * SECOND, false)]);
         book.counted(&tenant, &[id(1), id(2)], 10 * SECOND);
-        assert_eq!(book.snapshot()[&tenant], [(id(2), 10 * SECOND)]);
+        let left: Vec<_> =
+            book.snapshot()[&tenant].iter().map(|(id, pending)| (*id, pending.first_uncounted)).collect();
+        assert_eq!(left, [(id(2), 10 * SECOND)]);
         // Told again, what was seen and counted is not pending anew.
         book.arrived(&tenant, [arrival(1, SECOND, true)]);
         assert_eq!(book.len(), 1);
@@ -316,12 +310,38 @@ mod tests {
     fn memory_is_bounded_by_settling_the_oldest_early() {
         let (tenant, mut book) = (Tenant::default(), Book::new(0));
         for number in 0..10 {
-            book.note(&tenant, arrival(number, 100, false), 0, u64::from(number));
+            let since = u64::from(number) * SECOND;
+            book.note(&tenant, [(arrival(number, 100 * SECOND, false), 0, since)]);
         }
-        assert!(book.beyond(10 * PENDING_BYTES).is_empty());
-        let early = book.beyond(7 * PENDING_BYTES);
+        assert!(book.has_room(10 * PENDING_BYTES + 1) && !book.has_room(10 * PENDING_BYTES));
+        let early = book.beyond(8 * PENDING_BYTES, 100);
         assert_eq!(early[&tenant], [(id(0), 0), (id(1), 0), (id(2), 0)]);
-        let most = book.complete(u64::MAX, |_| Completion::default(), 2);
+        assert_eq!(book.beyond(8 * PENDING_BYTES, 1)[&tenant], [(id(0), 0)]);
+        assert!(book.beyond(100 * PENDING_BYTES, 100).is_empty());
+        book.seen(u64::MAX);
+        let most = book.complete(|_| Completion::default(), 2);
         assert_eq!(most[&tenant], [(id(0), 0), (id(1), 0)]);
+    }
+
+    #[test]
+    fn of_traces_of_one_age_the_first_are_taken() {
+        let (tenant, other) = (Tenant::default(), Tenant::new("other").unwrap());
+        let mut book = Book::new(0);
+        book.arrived(&other, [arrival(1, 5, true), arrival(2, 5, true)]);
+        book.arrived(&tenant, [arrival(4, 5, true), arrival(3, 5, true)]);
+        book.seen(u64::MAX);
+        let due = book.complete(|_| Completion::default(), 3);
+        assert_eq!(due[&tenant], [(id(3), 0), (id(4), 0)]);
+        assert_eq!(due[&other], [(id(1), 0)]);
+    }
+
+    #[test]
+    fn blocks_that_were_told_are_known_until_they_are_not_needed() {
+        let (one, two) = (BlockName(1), BlockName(2));
+        let mut book = Book::new(0);
+        book.has_read(one);
+        book.has_read(two);
+        book.retain_read(|name| *name == two);
+        assert_eq!(book.read().iter().collect::<Vec<_>>(), [&two]);
     }
 }

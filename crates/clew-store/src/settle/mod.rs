@@ -23,6 +23,8 @@
 //! |---|---|
 //! | `intake` | when batches are received |
 //! | `book` | what is not counted, and when a trace is complete |
+//! | `pending` | the traces of the book, in pages that readers share |
+//! | `sources` | where the book learns what arrived |
 //! | `judge` | verdicts |
 //! | `pass` | one look: what is complete is read, judged and rolled up |
 //! | `record` | what a settlement says, in bytes |
@@ -37,8 +39,10 @@ pub(crate) mod files;
 pub mod intake;
 pub mod judge;
 pub mod pass;
+pub mod pending;
 pub mod record;
 pub mod settled;
+pub(crate) mod sources;
 pub(crate) mod start;
 #[cfg(test)]
 pub(crate) mod tests;

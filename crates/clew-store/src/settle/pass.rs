@@ -11,13 +11,13 @@ use super::book::{Book, Due};
 use super::judge::{Judge, Recent, Whole};
 use super::record::{Record, SettledTenant, code_of};
 use crate::StoreConfig;
-use crate::view::View;
+use crate::view::{View, ViewCell};
 
-/// Traces that are read together: about as many spans as fit into some tens of megabytes.
+/// Traces that are read together, from one view: about as many spans as fit into ten megabytes.
 const READ_TRACES: usize = 1024;
 
 /// Traces of one settlement at most: what it writes is held in memory.
-const PASS_TRACES: usize = 64 * 1024;
+const PASS_TRACES: usize = 16 * 1024;
 
 /// What one look decided, to be committed.
 #[derive(Debug, Default)]
@@ -40,6 +40,8 @@ pub struct Settlement {
     pub reversed: Vec<(Tenant, TraceId, String)>,
     /// Whether there is more to be settled at once.
     pub has_more: bool,
+    /// Whether there was no room for all that arrived; what there was no room for is settled later.
+    pub is_behind: bool,
 }
 
 /// Judges and counts.
@@ -47,30 +49,34 @@ pub struct Settler {
     judge: Box<dyn Judge>,
     recent: Recent,
     config: StoreConfig,
+    /// How the book was when it had no room last: how many traces were in it, and what it had seen.
+    full: Option<(usize, u64)>,
 }
 
 impl Settler {
     /// One that asks that judge, which goes on with what was committed.
     pub fn new(mut judge: Box<dyn Judge>, config: StoreConfig, judge_state: &[u8]) -> Self {
         judge.resume(judge_state);
-        Self { judge, recent: Recent::default(), config }
+        Self { judge, recent: Recent::default(), config, full: None }
     }
 
-    /// Looks at what a view holds that was taken after everything received before `now` had become visible, and that the book
-    /// knows of. Nothing is counted yet: [`Settler::commit`] or [`Settler::give_up`] ends it.
+    /// Settles what is due, as far as it was received before `through`; each view that is taken now shows that, and the book
+    /// knows of it. Nothing is counted yet: [`Settler::commit`] or [`Settler::give_up`] ends it.
     pub fn look(
         &mut self,
-        view: &View,
+        views: &ViewCell,
         due: BTreeMap<Tenant, Due>,
-        now: u64,
+        through: u64,
         expired: Expired<'_>,
     ) -> Result<Settlement, ScanError> {
-        let mut settlement = Settlement { through_unix_nanos: now, ..Settlement::default() };
+        let mut settlement = Settlement { through_unix_nanos: through, ..Settlement::default() };
         settlement.has_more = due.values().map(Vec::len).sum::<usize>() >= PASS_TRACES;
         for (tenant, due) in due {
             let mut settled = SettledTenant { tenant: tenant.clone(), records: Vec::new(), rollup: Rollup::default() };
             for chunk in due.chunks(READ_TRACES) {
-                self.settle(view, chunk, &mut settled, &mut settlement, expired)?;
+                // Short-lived, so that what is sealed meanwhile need not stay in memory for it.
+                let view = views.view();
+                self.settle(&view, chunk, &mut settled, &mut settlement, expired)?;
             }
             settlement.done.insert(tenant, due.into_iter().map(|(id, _)| id).collect());
             if !settled.records.is_empty() {
@@ -83,19 +89,35 @@ impl Settler {
         Ok(settlement)
     }
 
-    /// The traces that are due now, and how many of them are early.
-    pub fn due(&self, book: &Book, now: u64) -> (BTreeMap<Tenant, Due>, u64) {
-        let early = book.beyond(self.config.settle.pending_bytes);
-        let early_count = early.values().map(|due| due.len() as u64).sum();
-        if early_count > 0 {
-            return (early, early_count);
+    /// The traces that are due by what the book has seen, and how many of them are early: when it has no room and nothing is
+    /// complete.
+    pub fn due(&self, book: &Book) -> (BTreeMap<Tenant, Due>, u64) {
+        let complete = book.complete(|tenant| self.config.settle.completion(tenant), PASS_TRACES);
+        if !complete.is_empty() || book.has_room(self.pending_bytes()) {
+            return (complete, 0);
         }
-        (book.complete(now, |tenant| self.config.settle.completion(tenant), PASS_TRACES), 0)
+        let early = book.beyond(self.pending_bytes(), PASS_TRACES);
+        let early_count = early.values().map(|due| due.len() as u64).sum();
+        (early, early_count)
     }
 
     /// Traces that have been idle for long enough and whose root may have been counted before.
-    pub(crate) fn unprobed(&self, book: &mut Book, now: u64) -> BTreeMap<Tenant, Vec<TraceId>> {
-        book.unprobed(now, |tenant| self.config.settle.completion(tenant))
+    pub(crate) fn unprobed(&self, book: &mut Book) -> BTreeMap<Tenant, Vec<TraceId>> {
+        book.unprobed(|tenant| self.config.settle.completion(tenant))
+    }
+
+    /// How much the book may take in: until it takes so many bytes, and then so many parts of a view.
+    pub(crate) fn allowance(&mut self, book: &Book) -> (usize, u32) {
+        let bytes = self.pending_bytes();
+        let now = (!book.has_room(bytes)).then(|| (book.len(), book.seen_before()));
+        let is_stuck = now.is_some() && now == self.full;
+        self.full = now;
+        (bytes, u32::from(now.is_none() || is_stuck))
+    }
+
+    /// Memory for traces that are not settled.
+    fn pending_bytes(&self) -> usize {
+        self.config.settle.pending_bytes
     }
 
     /// The settlement is committed.

@@ -1,18 +1,21 @@
 //! What readers see of settlements: the verdicts, the figures, and how far a trace has come.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use clew_block::{Block, BlockName};
 use clew_model::identity::distinct;
 use clew_model::scan::{Expired, Incomplete, ScanError, SpanSource as _, TimeRange, TraceState};
 use clew_model::{Span, Tenant, TraceId, Verdict};
 use clew_rollup::Rollup;
 use foldhash::fast::RandomState;
 
-use super::book::Due;
+use super::book::{Book, Uncounted};
 use super::files::{SettleFiles, SettleReadError};
 use super::pass::count;
+use super::pending::PendingTraces;
 use super::record::{Record, Records, SettledRecords};
+use super::sources::{self, is_late};
 use crate::Generation;
 use crate::catalog::{Deletion, SettleEntry};
 use crate::view::View;
@@ -34,8 +37,10 @@ pub struct Settled {
     pub(crate) next_sequence: u64,
     /// Where they are read; `None` in a view of no store.
     pub(crate) files: Option<SettleFiles>,
-    /// By tenant, the traces that have spans which are not counted, and from when on.
-    pub(crate) uncounted: Arc<BTreeMap<Tenant, Due>>,
+    /// The traces that have spans which are not counted, and from when on.
+    pub(crate) uncounted: Arc<Uncounted>,
+    /// Blocks whose traces are among these although some of their spans were received at `through_unix_nanos` or later.
+    pub(crate) read: Arc<BTreeSet<BlockName>>,
     /// What was received then or later is not counted, whatever its trace.
     pub(crate) through_unix_nanos: u64,
     /// All that was received before is counted.
@@ -107,14 +112,13 @@ impl Special {
 impl Settled {
     /// From which receive time on the spans of a trace are not counted.
     fn first_uncounted(&self, tenant: &Tenant, id: TraceId) -> u64 {
-        let due = self.uncounted.get(tenant).map_or(&[][..], Vec::as_slice);
-        let found = due.binary_search_by_key(&id, |(id, _)| *id);
-        found.map_or(self.through_unix_nanos, |at| due[at].1.min(self.through_unix_nanos))
+        let pending = self.uncounted.get(tenant).and_then(|traces| traces.get(id));
+        pending.map_or(self.through_unix_nanos, |pending| pending.first_uncounted.min(self.through_unix_nanos))
     }
 
     /// Whether a trace has spans that are known not to be counted.
     fn is_pending(&self, tenant: &Tenant, id: TraceId) -> bool {
-        self.uncounted.get(tenant).is_some_and(|due| due.binary_search_by_key(&id, |(id, _)| *id).is_ok())
+        self.uncounted.get(tenant).is_some_and(|traces| traces.get(id).is_some())
     }
 
     /// Nothing was complete, and all that was received before that instant is counted.
@@ -140,6 +144,20 @@ impl Settled {
 }
 
 impl View {
+    /// Shows what a book says.
+    pub(crate) fn show_book(&mut self, book: &Book) {
+        self.settled.uncounted = Arc::new(book.snapshot());
+        self.settled.read = Arc::new(book.read().clone());
+        self.settled.through_unix_nanos = book.seen_before();
+    }
+
+    /// Blocks with spans that the book has not seen. One that was written anew since is among them, at the cost of a look.
+    fn unread(&self) -> impl Iterator<Item = &Arc<Block>> {
+        let settled = &self.settled;
+        let is_read = |block: &Block| settled.read.contains(&block.meta().name);
+        self.blocks.iter().filter(move |block| is_late(block, settled.through_unix_nanos) && !is_read(block))
+    }
+
     /// How far a trace has come, of which these are all spans.
     pub(crate) fn state_by_spans(&self, tenant: &Tenant, spans: &[Span]) -> TraceState {
         let Some(first) = spans.first() else { return TraceState::default() };
@@ -157,7 +175,11 @@ impl View {
         let grows = |generation: &Arc<Generation>| {
             generation.live.last_received(tenant, id).is_some_and(|received| received >= through)
         };
-        let is_settled = !self.settled.is_pending(tenant, id) && !self.generations.iter().any(grows);
+        // What cannot be looked at is not known to be counted.
+        let lacks = |block: &Block| block.extents(tenant, &[id], &|| false).is_ok_and(|found| found.extents.is_empty());
+        let is_settled = !self.settled.is_pending(tenant, id)
+            && !self.generations.iter().any(grows)
+            && self.unread().all(|block| lacks(block));
         if is_settled || self.prior_verdict(tenant, id).is_some() {
             return self.state(tenant, id, is_settled);
         }
@@ -229,14 +251,19 @@ impl View {
         answer: &mut FiguresAnswer,
         expired: Expired<'_>,
     ) -> Result<(), ScanError> {
-        let pending = self.settled.uncounted.get(tenant).map_or(&[][..], Vec::as_slice);
-        let mut ids: HashSet<TraceId> = pending.iter().map(|(id, _)| *id).collect();
+        let pending = self.settled.uncounted.get(tenant).into_iter().flat_map(PendingTraces::iter);
+        let mut ids: Vec<TraceId> = pending.map(|(id, _)| *id).collect();
+        for block in self.unread() {
+            for part in block.meta().tenants.iter().filter(|part| part.tenant == *tenant) {
+                ids.extend(sources::arrivals(block, part, expired)?.into_iter().map(|arrival| arrival.trace_id));
+            }
+        }
         for generation in &self.generations {
             let arrivals = generation.live.arrivals_of(tenant, self.settled.through_unix_nanos);
             ids.extend(arrivals.into_iter().map(|arrival| arrival.trace_id));
         }
-        let mut ids: Vec<TraceId> = ids.into_iter().collect();
         ids.sort_unstable();
+        ids.dedup();
         for chunk in ids.chunks(READ_TRACES) {
             let read = self.figured(tenant, chunk, expired)?;
             answer.incomplete = answer.incomplete.take().or(read.incomplete);

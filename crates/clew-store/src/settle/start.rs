@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use clew_model::scan::{ScanRequest, SpanSource as _, TimeRange};
+use clew_block::Block;
 use clew_model::{Tenant, TraceId};
 use foldhash::fast::RandomState;
 
 use super::book::{Arrival, Book};
 use super::files::SettleFiles;
 use super::settled::Special;
+use super::sources::{self, is_late};
 use crate::catalog::SettleState;
 use crate::view::View;
 
@@ -32,11 +33,56 @@ pub(crate) struct Found {
     pub(crate) lost: Vec<String>,
 }
 
-/// Looks at what a view of the start holds.
-pub(crate) fn find(view: &View, state: &SettleState, files: &SettleFiles, now_unix_nanos: u64) -> Found {
+/// Looks at what a view of the start holds. Once the book takes that many bytes, what can wait is told to it later.
+pub(crate) fn find(
+    view: &View,
+    state: &SettleState,
+    files: &SettleFiles,
+    now_unix_nanos: u64,
+    pending_bytes: usize,
+) -> Found {
     let watermark = state.watermark_unix_nanos;
     let last_unix_nanos = watermark.max(now_unix_nanos);
     let mut found = Found { book: Book::new(watermark), last_unix_nanos, special: Vec::new(), lost: Vec::new() };
+    let counted = counted(state, files, &mut found);
+    // What was received later than anything was counted may wait until there is room.
+    let counted_before = counted.values().flat_map(HashMap::values).copied().fold(watermark, u64::max);
+    let mut waits_from = u64::MAX;
+    for block in &view.blocks {
+        let parts = &block.meta().tenants;
+        let ends = parts.iter().map(|part| part.received_unix_nanos.1);
+        found.last_unix_nanos = ends.fold(found.last_unix_nanos, u64::max);
+        if !is_late(block, watermark) {
+            continue;
+        }
+        let from = parts.iter().map(|part| part.received_unix_nanos.0).min().unwrap_or(0);
+        if from >= counted_before && !found.book.has_room(pending_bytes) {
+            waits_from = waits_from.min(from);
+        } else {
+            note_block(block, watermark, &counted, &mut found);
+        }
+    }
+    for generation in &view.generations {
+        let from = generation.received_from();
+        let is_waiting = from >= counted_before && !found.book.has_room(pending_bytes);
+        if is_waiting {
+            waits_from = waits_from.min(from);
+        }
+        for (tenant, arrivals) in generation.live.arrivals(0) {
+            let last = arrivals.iter().map(|arrival| arrival.last_received).max();
+            found.last_unix_nanos = found.last_unix_nanos.max(last.unwrap_or(0));
+            if !is_waiting {
+                note(&mut found.book, &tenant, arrivals, watermark, &counted);
+            }
+        }
+    }
+    found.book.seen(found.last_unix_nanos.min(waits_from));
+    found
+}
+
+/// What settlements say: up to when traces are counted, and what is not as of every trace.
+fn counted(state: &SettleState, files: &SettleFiles, found: &mut Found) -> Counted {
+    let watermark = state.watermark_unix_nanos;
     let mut counted = Counted::new();
     for entry in &state.files {
         found.last_unix_nanos = found.last_unix_nanos.max(entry.through_unix_nanos);
@@ -63,60 +109,30 @@ pub(crate) fn find(view: &View, state: &SettleState, files: &SettleFiles, now_un
             )),
         }
     }
-    blocks(view, watermark, &counted, &mut found);
-    for generation in &view.generations {
-        for (tenant, arrivals) in generation.live.arrivals(0) {
-            for arrival in arrivals {
-                found.last_unix_nanos = found.last_unix_nanos.max(arrival.last_received);
-                note(&mut found.book, &tenant, arrival, watermark, &counted);
+    counted
+}
+
+fn note_block(block: &Block, watermark: u64, counted: &Counted, found: &mut Found) {
+    for part in block.meta().tenants.iter().filter(|part| part.received_unix_nanos.1 >= watermark) {
+        match sources::arrivals(block, part, &|| false) {
+            Ok(arrivals) => note(&mut found.book, &part.tenant, arrivals, watermark, counted),
+            Err(error) => {
+                let name = block.meta().name;
+                found.lost.push(format!("block {name} cannot be looked at for traces that are not counted: {error}"));
             }
         }
     }
-    found.book.seen(found.last_unix_nanos);
-    found
+    found.book.has_read(block.meta().name);
 }
 
-fn blocks(view: &View, watermark: u64, counted: &Counted, found: &mut Found) {
-    for block in &view.blocks {
-        for part in &block.meta().tenants {
-            let last_received = part.received_unix_nanos.1;
-            found.last_unix_nanos = found.last_unix_nanos.max(last_received);
-            // What was merged was counted before.
-            if last_received < watermark || block.meta().level > 0 {
-                continue;
-            }
-            let tenant = part.tenant.clone();
-            let request =
-                ScanRequest { tenant: tenant.clone(), range: TimeRange::ALL, filters: Vec::new(), rows_per_trace: 0 };
-            let ids = block.scan(&request, &|| false).map(|answer| answer.matches);
-            let ids: Vec<TraceId> = match ids {
-                Ok(matches) => matches.into_iter().map(|found| found.trace_id).collect(),
-                Err(error) => {
-                    let name = block.meta().name;
-                    found
-                        .lost
-                        .push(format!("block {name} cannot be looked at for traces that are not counted: {error}"));
-                    continue;
-                }
-            };
-            let roots: HashMap<TraceId, bool> = block
-                .summaries(&tenant, &ids, &|| false)
-                .map(|answer| answer.summaries.iter().map(|summary| (summary.trace_id, summary.root_seen)).collect())
-                .unwrap_or_default();
-            for trace_id in ids {
-                let root_seen = roots.get(&trace_id).copied().unwrap_or_default();
-                note(&mut found.book, &tenant, Arrival { trace_id, last_received, root_seen }, watermark, counted);
-            }
-        }
-    }
-}
-
-/// Takes a trace in, as far as it is not counted.
-fn note(book: &mut Book, tenant: &Tenant, arrival: Arrival, watermark: u64, counted: &Counted) {
-    let through = counted.get(tenant).and_then(|own| own.get(&arrival.trace_id)).copied();
-    let first_uncounted = through.unwrap_or(watermark).max(watermark);
-    if arrival.last_received >= first_uncounted {
+/// Takes traces in, as far as they are not counted.
+fn note(book: &mut Book, tenant: &Tenant, arrivals: Vec<Arrival>, watermark: u64, counted: &Counted) {
+    let own = counted.get(tenant);
+    let pending = arrivals.into_iter().filter_map(|arrival| {
+        let through = own.and_then(|own| own.get(&arrival.trace_id)).copied();
+        let first_uncounted = through.unwrap_or(watermark).max(watermark);
         // When its first span came nobody knows: it is given the time that any trace has.
-        book.note(tenant, arrival, first_uncounted, arrival.last_received);
-    }
+        (arrival.last_received >= first_uncounted).then_some((arrival, first_uncounted, arrival.last_received))
+    });
+    book.note(tenant, pending);
 }

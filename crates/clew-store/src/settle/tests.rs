@@ -239,6 +239,35 @@ fn a_trace_without_a_root_waits_for_its_age() {
 }
 
 #[test]
+fn what_there_is_no_room_for_is_settled_later_and_figures_are_right_all_along() {
+    let settle = SettleConfig { pending_bytes: 4 * pending::PENDING_BYTES, ..config().settle };
+    let mut bench = Bench::with(keep_all, StoreConfig { settle, ..config() });
+    let traces: Vec<Vec<Span>> = (0..40).map(|number| trace(number, 3)).collect();
+    let mut naive = Rollup::default();
+    for eight in traces.chunks(8) {
+        for whole in eight {
+            bench.send(whole);
+            naive.add(&Rollup::of_trace(whole, true));
+        }
+        bench.seal();
+        bench.pass(5);
+        assert_eq!(bench.figures(), naive);
+    }
+    // What no room was found for is not known one by one, after a restart either.
+    bench.restart();
+    let view = bench.store.view();
+    assert!(view.settled.uncounted[&Tenant::default()].len() < 40, "there is no room for all");
+    assert!(traces.iter().all(|whole| !bench.state(whole[0].trace_id).is_settled));
+    assert_eq!(bench.figures(), naive);
+    bench.pass(31);
+    bench.settle();
+    assert_eq!(bench.records().len(), 40);
+    assert!(traces.iter().all(|whole| bench.state(whole[0].trace_id).is_settled));
+    assert_eq!(bench.figures(), naive);
+    assert_eq!(bench.store.health(), []);
+}
+
+#[test]
 fn late_spans_are_counted_once_and_found_to_be_late_wherever_the_others_lie() {
     for sealed in [false, true] {
         let mut bench = Bench::new(keep_all);

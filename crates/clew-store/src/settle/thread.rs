@@ -9,12 +9,12 @@ use std::time::Duration;
 use clew_model::scan::{ScanError, SpanSource as _};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::{Book, Intake, Settlement, Settler, SpanTotals};
+use super::{Book, Intake, Settlement, Settler, SpanTotals, sources};
 use crate::driver::{self, Shared};
 use crate::figures::Histogram;
 use crate::keep::KeepError;
 use crate::keep::thread::Message as KeepMessage;
-use crate::view::View;
+use crate::view::ViewCell;
 use crate::{HealthReason, SettleConfig, StoreConfig};
 
 /// After a look that took long, so many times as long is left to others.
@@ -169,15 +169,17 @@ impl Runner {
         while !self.is_stopping() {
             let started = self.shared.clock.monotonic_nanos();
             let now = self.intake.visible_before(self.shared.clock.unix_nanos());
-            let view = self.shared.view.view();
-            let settlement = look(&mut self.settler, &self.book, &view, now, &|| self.shared.is_stopping());
+            let views = &self.shared.view;
+            let settlement = look(&mut self.settler, &self.book, views, now, &|| self.shared.is_stopping());
             let settlement = settlement.map_err(|error| KeepError::Block(error.to_string()))?;
+            self.tell_behind(settlement.is_behind);
             if settlement.is_empty() {
                 let watermark = lock(&self.book).watermark_after(&BTreeMap::new(), now);
                 self.shared.view.change(|view| view.settled.pass_watermark(watermark));
                 return Ok(());
             }
-            let has_more = settlement.has_more;
+            // What there was no room for has it once this is counted.
+            let has_more = settlement.has_more || settlement.is_behind;
             self.commit(settlement)?;
             let took = self.shared.clock.monotonic_nanos().saturating_sub(started);
             self.shared.settled.look_seconds.observe_nanos(took);
@@ -202,7 +204,6 @@ impl Runner {
                 self.settler.commit(&settlement);
                 self.shared.settled.add(&settlement, &self.config);
                 self.judge_state.clone_from(&settlement.judge_state);
-                self.shared.settle_health.set(None);
             }
             Err(_) => self.settler.give_up(&self.judge_state),
         }
@@ -211,6 +212,19 @@ impl Runner {
 
     fn is_stopping(&self) -> bool {
         self.shared.is_stopping()
+    }
+
+    /// Tells the health whether there was room for all that arrived.
+    fn tell_behind(&self, is_behind: bool) {
+        let reason = || {
+            HealthReason {
+            name: HealthReason::SETTLE_BEHIND,
+            detail: "more traces wait to be settled than settle.pending_bytes has room for; spans are safe and found, verdicts and \
+                     figures of whole traces come later"
+                .to_owned(),
+        }
+        };
+        self.shared.settle_health.set(is_behind.then(reason));
     }
 
     fn failed(&self, error: &KeepError) {
@@ -229,34 +243,31 @@ impl Shared {
     }
 }
 
-/// One look: takes in what arrived, and settles what is complete. `now` is what [`Intake::visible_before`] said before the view
-/// was taken.
+/// One look: takes in what arrived, as far as there is room, and settles what is complete. `now` is what
+/// [`Intake::visible_before`] said: a view that is taken afterwards shows all that was received before.
 pub fn look(
     settler: &mut Settler,
     book: &Mutex<Book>,
-    view: &View,
+    views: &ViewCell,
     now: u64,
     expired: &(dyn Fn() -> bool + Sync),
 ) -> Result<Settlement, ScanError> {
-    let unprobed = {
-        let mut book = lock(book);
-        for generation in &view.generations {
-            for (tenant, arrivals) in generation.live.arrivals(book.seen_before()) {
-                book.arrived(&tenant, arrivals);
-            }
-        }
-        book.seen(now);
-        settler.unprobed(&mut book, now)
-    };
+    let allowance = settler.allowance(&lock(book));
+    let is_behind = !sources::take_in(book, &views.view(), now, allowance, expired)?;
+    let unprobed = settler.unprobed(&mut lock(book));
     for (tenant, ids) in unprobed {
         // What cannot be read now has no root: age settles it.
-        let summaries = view.summaries(&tenant, &ids, expired)?.summaries;
+        let summaries = views.view().summaries(&tenant, &ids, expired)?.summaries;
         let rooted: Vec<_> = summaries.iter().filter(|summary| summary.root_seen).map(|known| known.trace_id).collect();
         lock(book).rooted(&tenant, &rooted);
     }
-    let (due, early_count) = settler.due(&lock(book), now);
-    let settlement = settler.look(view, due, now, expired)?;
-    Ok(Settlement { early_count, ..settlement })
+    let (due, early_count, through) = {
+        let book = lock(book);
+        let (due, early_count) = settler.due(&book);
+        (due, early_count, book.seen_before())
+    };
+    let settlement = settler.look(views, due, through, expired)?;
+    Ok(Settlement { early_count, is_behind, ..settlement })
 }
 
 /// The book, whoever holds it died: it is changed in steps that leave it whole.

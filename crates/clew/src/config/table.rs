@@ -239,7 +239,8 @@ settings! {
     /// How often it is looked for traces to settle.
     "settle.every" settle_every: Duration = "5s" in 100..=HOUR;
 
-    /// Memory for traces that are not settled yet, about 100 bytes each. Beyond it the oldest are settled early.
+    /// Memory for traces that are not settled yet, about 80 bytes each. What there is no room for is settled later.
+    /// If none of them is complete by then, the oldest are settled early.
     "settle.pending_bytes" settle_pending_bytes: ByteCount = "128MiB" in MIB..=64 * GIB;
 
     /// Whoever follows settled traces and was away for so long misses none of them.
