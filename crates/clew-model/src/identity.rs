@@ -44,6 +44,16 @@ pub fn distinct_indices(spans: &[Span]) -> Vec<usize> {
         .collect()
 }
 
+/// Whether two spans of one trace have the same id. Most traces are so small that looking at all pairs beats hashing.
+pub fn has_repeats(spans: &[Span]) -> bool {
+    const PAIRED_MAX: usize = 24;
+    if spans.len() <= PAIRED_MAX {
+        return (1..spans.len()).any(|at| spans[..at].iter().any(|span| span.span_id == spans[at].span_id));
+    }
+    let mut seen: HashSet<SpanId, RandomState> = HashSet::with_capacity_and_hasher(spans.len(), RandomState::default());
+    !spans.iter().all(|span| seen.insert(span.span_id))
+}
+
 /// The ids that several spans have.
 fn repeated_ids(spans: &[Span]) -> HashSet<SpanId, RandomState> {
     let mut seen = HashSet::with_capacity_and_hasher(spans.len(), RandomState::default());

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::Range;
 
-use clew_model::identity::distinct;
+use clew_model::identity::{distinct, has_repeats};
 use clew_model::scan::{Expired, ExtentsAnswer, RowsAnswer, ScanError, SummariesAnswer};
 use clew_model::{Span, Tenant, TraceId};
+use foldhash::fast::RandomState;
 
 use super::damage::{Lack, ReadError};
 use super::ids::{Place, TenantIds};
@@ -166,17 +167,31 @@ fn spans(
         for error in lost {
             lack.add(error);
         }
-        let mut spans = spans.into_iter().peekable();
-        while let Some(first) = spans.next() {
-            let id = first.trace_id;
-            let mut trace = vec![first];
-            trace.extend(std::iter::from_fn(|| spans.next_if(|span| span.trace_id == id)));
-            let mut trace = distinct(trace);
-            trace.sort_by_key(|span| (span.start_unix_nanos, span.span_id));
-            answer.spans.append(&mut trace);
-        }
+        answer.spans.append(&mut in_order(spans));
     }
     Ok(())
+}
+
+/// The spans of traces that follow each other: each trace's by start and span id, identical ones once.
+fn in_order(mut spans: Vec<Span>) -> Vec<Span> {
+    if spans.chunk_by(is_one_trace).any(has_repeats) {
+        let mut rest = spans.into_iter().peekable();
+        spans = Vec::new();
+        while let Some(first) = rest.next() {
+            let id = first.trace_id;
+            let mut trace = vec![first];
+            trace.extend(std::iter::from_fn(|| rest.next_if(|span| span.trace_id == id)));
+            spans.append(&mut distinct(trace));
+        }
+    }
+    let place = |span: &Span| (span.start_unix_nanos, span.span_id);
+    for trace in spans.chunk_by_mut(is_one_trace) {
+        // Spans are large: those that are in order, as nearly all are, stay where they are.
+        if !trace.is_sorted_by_key(place) {
+            trace.sort_by_cached_key(place);
+        }
+    }
+    spans
 }
 
 /// Traces that are read at once, with what lies between them.
@@ -223,7 +238,7 @@ impl Run {
         reader.of_trace(only);
         let mut spans = block.trace(reader, self.rows.clone(), expired, lost)?;
         if only.is_none() {
-            let wanted: HashSet<TraceId> = self.traces.iter().map(|(id, _)| *id).collect();
+            let wanted: HashSet<TraceId, RandomState> = self.traces.iter().map(|(id, _)| *id).collect();
             spans.retain(|span| wanted.contains(&span.trace_id));
         }
         Ok(spans)
@@ -234,15 +249,9 @@ fn is_one_trace(one: &Span, next: &Span) -> bool {
     one.trace_id == next.trace_id
 }
 
-/// Whether two spans have the same id.
-fn has_repeats(spans: &[Span]) -> bool {
-    let mut seen = HashSet::with_capacity(spans.len());
-    !spans.iter().all(|span| seen.insert(span.span_id))
-}
-
 /// The ids without repeats.
 pub(super) fn once(ids: &[TraceId]) -> Vec<TraceId> {
-    let mut asked = HashSet::with_capacity(ids.len());
+    let mut asked: HashSet<TraceId, RandomState> = HashSet::with_capacity_and_hasher(ids.len(), RandomState::default());
     ids.iter().copied().filter(|id| asked.insert(*id)).collect()
 }
 

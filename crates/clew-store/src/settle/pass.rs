@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clew_model::identity::distinct;
+use clew_model::identity::{distinct, has_repeats};
 use clew_model::scan::{Expired, ScanError, SpanSource as _};
 use clew_model::{Span, Tenant, TraceId, Verdict, summarize};
 use clew_rollup::Rollup;
@@ -148,22 +148,25 @@ impl Settler {
         } else {
             view.figured(&tenant, &ids, expired)?
         };
-        let mut spans = read.spans.into_iter().peekable();
+        let mut traces = read.spans.chunk_by(|one, next| one.trace_id == next.trace_id).peekable();
+        let through = settlement.through_unix_nanos;
         for (id, first_uncounted) in due {
-            let mut trace = Vec::new();
-            while let Some(span) = spans.next_if(|span| span.trace_id == *id) {
-                // What comes later is another settlement's.
-                if span.received_unix_nanos < settlement.through_unix_nanos {
-                    trace.push(span);
-                }
+            let Some(trace) = traces.next_if(|trace| trace[0].trace_id == *id) else { continue };
+            // What comes later is another settlement's.
+            let is_seen = |span: &&Span| span.received_unix_nanos < through;
+            let is_plain = trace.iter().all(|span| is_seen(&span)) && !has_repeats(trace);
+            let mut mended = Vec::new();
+            if !is_plain {
+                let seen: Vec<Span> = trace.iter().filter(is_seen).cloned().collect();
+                let seen_count = seen.len();
+                mended = distinct(seen);
+                settlement.duplicate_count += (seen_count - mended.len()) as u64;
             }
-            let read_count = trace.len();
-            let trace = distinct(trace);
-            settlement.duplicate_count += (read_count - trace.len()) as u64;
+            let trace = if is_plain { trace } else { &mended };
             if trace.is_empty() {
                 continue;
             }
-            if let Some(record) = self.judged(view, &tenant, &trace, *first_uncounted, &mut into.rollup, settlement) {
+            if let Some(record) = self.judged(view, &tenant, trace, *first_uncounted, &mut into.rollup, settlement) {
                 into.records.push(record);
             }
         }

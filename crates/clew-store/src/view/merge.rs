@@ -9,6 +9,7 @@ use clew_model::scan::{
     TimeRange, TraceMatch,
 };
 use clew_model::{Tenant, TraceId};
+use foldhash::fast::RandomState;
 
 use super::together::Part;
 
@@ -188,7 +189,8 @@ pub(super) fn extents(
     expired: Expired<'_>,
 ) -> Result<ExtentsAnswer, ScanError> {
     let mut answer = ExtentsAnswer::default();
-    let mut wholes: HashMap<TraceId, Extent> = HashMap::with_capacity(ids.len());
+    let mut wholes: HashMap<TraceId, Extent, RandomState> =
+        HashMap::with_capacity_and_hasher(ids.len(), RandomState::default());
     for part in parts {
         let found = part.source.extents(tenant, ids, expired)?;
         answer.incomplete = answer.incomplete.or(found.incomplete);
@@ -207,12 +209,12 @@ pub(super) fn homes(
     ids: &[TraceId],
     expired: Expired<'_>,
 ) -> Result<Vec<Home>, ScanError> {
-    let places: HashMap<TraceId, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    let places: HashMap<TraceId, usize, RandomState> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     let mut homes = vec![Home::Nowhere; ids.len()];
     for (number, part) in parts.iter().enumerate() {
-        let found: BTreeSet<TraceId> =
-            part.source.extents(tenant, ids, expired)?.extents.into_iter().map(|(id, _)| id).collect();
-        for id in found.iter().filter(|id| !part.deleted.contains(id)) {
+        // Each trace once, since each is asked for once.
+        let found = part.source.extents(tenant, ids, expired)?.extents;
+        for (id, _) in found.iter().filter(|(id, _)| !part.deleted.contains(id)) {
             if let Some(at) = places.get(id) {
                 homes[*at] = if homes[*at] == Home::Nowhere { Home::In(number) } else { Home::Several };
             }

@@ -10,6 +10,7 @@ use clew_model::scan::{
     ScanError, ScanRequest, SpanSource, SummariesAnswer, TraceVersion,
 };
 use clew_model::{Span, Summary, Tenant, TraceId, summarize};
+use foldhash::fast::RandomState;
 
 use super::attributes;
 use super::merge::{self, Home};
@@ -49,7 +50,7 @@ impl<'v> Together<'v> {
         ids: &[TraceId],
         expired: Expired<'_>,
     ) -> Result<(Vec<Vec<Span>>, Option<Incomplete>), ScanError> {
-        let places: HashMap<TraceId, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let places: HashMap<TraceId, usize, RandomState> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let mut traces: Vec<Vec<Span>> = vec![Vec::new(); ids.len()];
         let mut holders = vec![0_u32; ids.len()];
         let mut incomplete = None;
@@ -115,24 +116,35 @@ impl<'v> Together<'v> {
     ) -> Result<RowsAnswer, ScanError> {
         let ids = once(ids);
         let homes = merge::homes(&self.parts, tenant, &ids, expired)?;
-        let mut traces: HashMap<TraceId, Vec<Span>> = HashMap::with_capacity(ids.len());
         let mut incomplete = None;
         let at = |home: Home| -> Vec<TraceId> {
             ids.iter().zip(&homes).filter(|(_, own)| **own == home).map(|(id, _)| *id).collect()
         };
+        let mut read_spans = Vec::with_capacity(self.parts.len());
         for (number, part) in self.parts.iter().enumerate() {
             let own = at(Home::In(number));
-            if !own.is_empty() {
-                let answer = read(part.source, &own)?;
-                incomplete = incomplete.or(answer.incomplete);
-                answer.spans.into_iter().for_each(|span| traces.entry(span.trace_id).or_default().push(span));
+            let answer = if own.is_empty() { RowsAnswer::default() } else { read(part.source, &own)? };
+            incomplete = incomplete.or(answer.incomplete);
+            read_spans.push(answer.spans);
+        }
+        let (whole, missing) = self.distinct_rows(tenant, &at(Home::Several), expired)?;
+        incomplete = incomplete.or(missing);
+        // Parts answer in the order that they are asked in. Spans are large: each is moved once.
+        let mut spans = Vec::with_capacity(read_spans.iter().chain(&whole).map(Vec::len).sum());
+        let mut read_spans: Vec<_> = read_spans.into_iter().map(|spans| spans.into_iter().peekable()).collect();
+        let mut whole = whole.into_iter();
+        for (id, home) in ids.iter().zip(homes) {
+            match home {
+                Home::In(number) => {
+                    let part = &mut read_spans[number];
+                    spans.extend(std::iter::from_fn(|| part.next_if(|span| span.trace_id == *id)));
+                }
+                Home::Several => spans.extend(whole.next().unwrap_or_default()),
+                Home::Nowhere => {}
             }
         }
-        let several = at(Home::Several);
-        let (whole, missing) = self.distinct_rows(tenant, &several, expired)?;
-        traces.extend(several.into_iter().zip(whole));
-        let spans = ids.iter().filter_map(|id| traces.remove(id)).flatten().collect();
-        Ok(RowsAnswer { spans, incomplete: incomplete.or(missing) })
+        debug_assert!(read_spans.iter_mut().all(|part| part.peek().is_none()), "a part answers in another order");
+        Ok(RowsAnswer { spans, incomplete })
     }
 }
 
