@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clew_model::identity::{distinct, has_repeats};
 use clew_model::scan::{Expired, ScanError, SpanSource as _};
 use clew_model::{Span, Tenant, TraceId, Verdict, summarize};
-use clew_rollup::Rollup;
+use clew_rollup::{Rollup, Tally};
 
 use super::book::{Book, Due};
 use super::judge::{Judge, Recent, Whole};
@@ -73,13 +73,15 @@ impl Settler {
         settlement.has_more = due.values().map(Vec::len).sum::<usize>() >= PASS_TRACES;
         for (tenant, due) in due {
             let mut settled = SettledTenant { tenant: tenant.clone(), records: Vec::new(), rollup: Rollup::default() };
+            let mut tally = Tally::default();
             for chunk in due.chunks(READ_TRACES) {
                 // Short-lived, so that what is sealed meanwhile need not stay in memory for it.
                 let view = views.view();
-                self.settle(&view, chunk, &mut settled, &mut settlement, expired)?;
+                self.settle(&view, chunk, &mut settled, &mut tally, &mut settlement, expired)?;
             }
             settlement.done.insert(tenant, due.into_iter().map(|(id, _)| id).collect());
             if !settled.records.is_empty() {
+                settled.rollup = tally.into_rollup();
                 settled.rollup.cap(self.config.settle.series_per_minute);
                 settled.rollup.cap_edges(self.config.settle.series_per_minute);
                 settlement.tenants.push(settled);
@@ -138,6 +140,7 @@ impl Settler {
         view: &View,
         due: &[(TraceId, u64)],
         into: &mut SettledTenant,
+        tally: &mut Tally,
         settlement: &mut Settlement,
         expired: Expired<'_>,
     ) -> Result<(), ScanError> {
@@ -166,7 +169,7 @@ impl Settler {
             if trace.is_empty() {
                 continue;
             }
-            if let Some(record) = self.judged(view, &tenant, trace, *first_uncounted, &mut into.rollup, settlement) {
+            if let Some(record) = self.judged(view, &tenant, trace, *first_uncounted, tally, settlement) {
                 into.records.push(record);
             }
         }
@@ -180,7 +183,7 @@ impl Settler {
         tenant: &Tenant,
         trace: &[Span],
         first_uncounted: u64,
-        rollup: &mut Rollup,
+        tally: &mut Tally,
         settlement: &mut Settlement,
     ) -> Option<Record> {
         let is_new = |span: &&Span| span.received_unix_nanos >= first_uncounted;
@@ -201,7 +204,11 @@ impl Settler {
         if was_dropped && verdict.keep {
             settlement.reversed.push((tenant.clone(), summary.trace_id, verdict.rule.clone()));
         }
-        rollup.add(&count(trace, first_uncounted, verdict.keep));
+        if is_late {
+            tally.add_rollup(&count(trace, first_uncounted, verdict.keep));
+        } else {
+            tally.add(trace, verdict.keep);
+        }
         let late_span_count = if is_late { new_count } else { 0 };
         let last_received_unix_nanos = trace.iter().map(|span| span.received_unix_nanos).max().unwrap_or(0);
         let verdict = code_of(&mut settlement.verdicts, verdict);
