@@ -3,7 +3,7 @@ import { drawAxis, drawGrid } from '../../../draw/axis';
 import { type Scene, drawBars } from '../../../draw/bars';
 import { type Bands, drawBands } from '../../../draw/bands';
 import { drawMarks } from '../../../draw/marks';
-import { type Names, drawNames } from '../../../draw/names';
+import { type Names, drawNames, placeNames } from '../../../draw/names';
 import { type Palette, palette } from '../../../draw/palette';
 import { type Scale, scaleOf } from '../../../draw/scale';
 import { type Surface, observeSize, onceAFrame, prepare, whenChanged } from '../../../draw/surface';
@@ -52,6 +52,8 @@ export interface Frame {
   scale(): Scale;
   /** The row at a height of the stage, -1 for none. */
   rowAt(y: number): number;
+  /** Whether text of the rows is marked. */
+  isMarked(): boolean;
   /** Whether a row is folded and unfolded at that place, counted from the stage's left end. */
   foldsAt(row: number, x: number): boolean;
   /** Where the time axis begins, in the stage. */
@@ -119,9 +121,11 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
     drawTimes(surface, { ...shown, ...shape(), scale: now, colour: state.colour.peek() });
     const [first, end] = [Math.floor(top / rowHeight), Math.ceil((top + view) / rowHeight)];
     indent = indentOf(rows, model.maxDepth, first, end, narrow.peek() ? width * 0.3 : names() * 0.45);
-    drawColumn({ ...bands, ...indent, nameHeight, width: names() || width, height: view, lengths: narrow.peek() });
+    const column = { ...bands, ...indent, nameHeight, width: names() || width, height: view, lengths: narrow.peek() };
+    drawColumn(column);
     drawTicks({ from: now.from, to: now.to, width: now.width, height: size.peek().axis, tailStart: model.tailStart, named: !narrow.peek(), colours });
-    grid.show({ ...shown, view, chosen });
+    const place = () => placeNames({ context: parts.names.getContext('2d')!, width: column.width, height: view }, column);
+    grid.show({ ...shown, view, chosen, column: column.width, place });
     if (!drewBars) {
       drewBars = true;
       performance.mark('clew:first-bars');
@@ -149,6 +153,7 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
   const frame: Frame = {
     scale,
     ask: frames.ask,
+    isMarked: () => grid.isMarked(),
     left: names,
     scrollBy: (pixels) => scrollTo(top + pixels),
     foldsAt: (row, x) => {

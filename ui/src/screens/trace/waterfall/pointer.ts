@@ -58,8 +58,9 @@ export function attachPointer(parts: Parts, state: TraceState, frame: Frame): ()
   }
 
   on(stage, 'click', (event) => {
-    if (dragged) return;
     const { x, y } = place(event);
+    // Who drags over names marks them.
+    if (dragged || (x < 0 && frame.isMarked())) return;
     const row = frame.rowAt(y);
     if (row < 0) return;
     const code = state.rows.peek()!.codes[row]!;
