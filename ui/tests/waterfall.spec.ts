@@ -93,6 +93,7 @@ test('names are marked with the pointer, where they are painted, and are copied 
   await page.goto(`${shop.server.url}/t/${shop.planted.gap}?top=0`);
   const grid = page.getByRole('treegrid', { name: 'Spans' });
   const chosen = () => grid.getAttribute('aria-activedescendant');
+  await expect(grid).toHaveAttribute('aria-activedescendant', /row/);
   const before = await chosen();
   // Its column has no room for all of it.
   const row = grid.getByRole('row', { name: /^oteldemo.CheckoutService.PlaceOrder, checkout/ });
@@ -114,6 +115,9 @@ test('names are marked with the pointer, where they are painted, and are copied 
   expect(Math.abs(box.width - painted.width)).toBeLessThan(1);
   await page.keyboard.press('Control+c');
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('oteldemo.CheckoutService/PlaceOrder');
+  // A press beside the names ends it.
+  await page.locator('.bars').click({ position: { x: 300, y: 11 }, force: true });
+  expect(await page.evaluate(() => getSelection()!.toString())).toBe('');
   await page.keyboard.press('Home');
   await page.keyboard.press('y');
   await expect(page.getByText('name copied')).toBeVisible();

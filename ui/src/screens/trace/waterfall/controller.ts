@@ -54,6 +54,7 @@ export interface Frame {
   rowAt(y: number): number;
   /** Whether text of the rows is marked. */
   isMarked(): boolean;
+  unmark(): void;
   /** Whether a row is folded and unfolded at that place, counted from the stage's left end. */
   foldsAt(row: number, x: number): boolean;
   /** Where the time axis begins, in the stage. */
@@ -154,6 +155,7 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
     scale,
     ask: frames.ask,
     isMarked: () => grid.isMarked(),
+    unmark: () => grid.unmark(),
     left: names,
     scrollBy: (pixels) => scrollTo(top + pixels),
     foldsAt: (row, x) => {

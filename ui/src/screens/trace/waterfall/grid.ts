@@ -53,7 +53,7 @@ export class Grid {
     if (!this.said || !isSame(this.said, wanted)) this.write(wanted);
     else if (moved) {
       // What is marked would stay behind.
-      if (this.resting === undefined && this.isMarked()) getSelection()!.removeAllRanges();
+      if (this.resting === undefined) this.unmark();
       clearTimeout(this.resting);
       this.resting = setTimeout(() => this.write(wanted), REST_MS);
     }
@@ -63,6 +63,11 @@ export class Grid {
   isMarked(): boolean {
     const marked = getSelection();
     return marked !== null && !marked.isCollapsed && this.grid.contains(marked.anchorNode);
+  }
+
+  /** Takes the mark away, if it is on this text. */
+  unmark(): void {
+    if (this.isMarked()) getSelection()!.removeAllRanges();
   }
 
   /** Says nothing more. */
