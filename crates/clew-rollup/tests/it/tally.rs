@@ -19,7 +19,7 @@ fn tally(traces: &[(Vec<Span>, bool)]) -> Rollup {
 
 /// Equal bytes are equal figures and equal exemplars.
 fn bytes(rollup: &Rollup) -> Vec<u8> {
-    postcard::to_stdvec(rollup).unwrap()
+    postcard::to_stdvec(rollup).expect("figures are plain data")
 }
 
 /// The series as they are defined: each span is recorded where it belongs.
