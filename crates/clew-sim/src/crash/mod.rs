@@ -9,10 +9,12 @@
 //! | `life` | a store between two crashes |
 //! | `ledger` | what was promised |
 //! | `judge` | whether it was kept: the naive oracle |
+//! | `rot` | whether it was told what was not, on a disk that rots |
 
 mod judge;
 mod ledger;
 mod life;
+mod rot;
 mod script;
 
 use std::time::Duration;
@@ -24,6 +26,7 @@ use clew_store::{SettleConfig, StoreConfig};
 pub use self::judge::{Found, judge};
 pub use self::ledger::Ledger;
 pub use self::life::Life;
+pub use self::rot::judge_damaged;
 pub use self::script::{Piece, Script, Step, batch};
 
 /// Where the simulated store keeps its data.

@@ -19,6 +19,10 @@ const READ_TRACES: usize = 1024;
 /// Traces of one settlement at most: what it writes is held in memory.
 const PASS_TRACES: usize = 16 * 1024;
 
+/// Looks that are given up in a row because something cannot be read, which may be over by the next one. Then what cannot be read
+/// is taken for lost, as the health tells, and the rest is settled.
+const UNREAD_LOOKS: u32 = 3;
+
 /// What one look decided, to be committed.
 #[derive(Debug, Default)]
 pub struct Settlement {
@@ -40,6 +44,8 @@ pub struct Settlement {
     pub reversed: Vec<(Tenant, TraceId, String)>,
     /// Whether there is more to be settled at once.
     pub has_more: bool,
+    /// Whether some spans could not be read, time and again: they are taken for lost.
+    pub lacks_spans: bool,
     /// Whether there was no room for all that arrived; what there was no room for is settled later.
     pub is_behind: bool,
 }
@@ -51,13 +57,15 @@ pub struct Settler {
     config: StoreConfig,
     /// How the book was when it had no room last: how many traces were in it, and what it had seen.
     full: Option<(usize, u64)>,
+    /// How many looks in a row could not read something.
+    unread_looks: u32,
 }
 
 impl Settler {
     /// One that asks that judge, which goes on with what was committed.
     pub fn new(mut judge: Box<dyn Judge>, config: StoreConfig, judge_state: &[u8]) -> Self {
         judge.resume(judge_state);
-        Self { judge, recent: Recent::default(), config, full: None }
+        Self { judge, recent: Recent::default(), config, full: None, unread_looks: 0 }
     }
 
     /// Settles what is due, as far as it was received before `through`; each view that is taken now shows that, and the book
@@ -86,6 +94,9 @@ impl Settler {
                 settled.rollup.cap_edges(self.config.settle.series_per_minute);
                 settlement.tenants.push(settled);
             }
+        }
+        if !settlement.lacks_spans {
+            self.unread_looks = 0;
         }
         settlement.judge_state = self.judge.state();
         Ok(settlement)
@@ -151,6 +162,13 @@ impl Settler {
         } else {
             view.figured(&tenant, &ids, expired)?
         };
+        if let Some(incomplete) = read.incomplete {
+            if self.unread_looks < UNREAD_LOOKS {
+                self.unread_looks += 1;
+                return Err(ScanError::Storage(incomplete.detail));
+            }
+            settlement.lacks_spans = true;
+        }
         let mut traces = read.spans.chunk_by(|one, next| one.trace_id == next.trace_id).peekable();
         let through = settlement.through_unix_nanos;
         for (id, first_uncounted) in due {
