@@ -88,7 +88,7 @@ impl Life {
         unix_nanos: u64,
     ) -> Result<Self, OpenError> {
         let clock = Arc::new(ManualClock::new(unix_nanos));
-        let ports = Ports { disk: Arc::clone(&port), clock: Arc::clone(&clock) as _ };
+        let ports = Ports { disk: port, clock: Arc::clone(&clock) as _ };
         let Started { keeper, growing, machine, writer, recovered, damage, lost, intake, .. } = start(&config, &ports)?;
         let settler = Settler::new(Box::new(Moody::default()), config.clone(), keeper.judge_state());
         let mut ledger = ledger.clone();
@@ -339,9 +339,10 @@ impl Life {
         }
         let was_pinned = self.ledger.pins.contains(&(tenant.clone(), trace_id));
         self.note(|ledger| ledger.pinning(tenant, trace_id));
-        let result = match is_pin {
-            true => self.keeper.pin(tenant.clone(), trace_id, None),
-            false => self.keeper.unpin(tenant.clone(), trace_id),
+        let result = if is_pin {
+            self.keeper.pin(tenant.clone(), trace_id, None)
+        } else {
+            self.keeper.unpin(tenant.clone(), trace_id)
         };
         let script = Arc::clone(&self.script);
         match result {

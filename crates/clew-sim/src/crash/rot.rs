@@ -106,7 +106,9 @@ impl Damaged {
         };
         self.is_told |= answer.incomplete.is_some();
         let mut naive = Rollup::default();
-        found.values().for_each(|spans| naive.add(&Rollup::of_trace(spans, true)));
+        for spans in found.values() {
+            naive.add(&Rollup::of_trace(spans, true));
+        }
         if !ledger.thinned.contains(tenant) && answer.rollup != naive {
             self.wrong.push(format!("L6: the figures of tenant {tenant} are not those of its spans, in silence"));
         }
