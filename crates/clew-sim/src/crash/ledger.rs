@@ -36,6 +36,8 @@ pub(super) struct Record {
     pub(super) is_stored: bool,
     /// Of each of its pieces.
     pub(super) fates: Vec<Fate>,
+    /// Whether any of it ever was over: then what is there of it may have come with another batch.
+    was_over: bool,
 }
 
 /// A deletion that may count after the next start.
@@ -44,6 +46,8 @@ struct Doubt {
     tenant: Tenant,
     trace_id: Option<TraceId>,
     through: u64,
+    /// How many deletions of the same there were before.
+    known: usize,
     /// Of which record, and which of its pieces.
     pieces: Vec<(usize, usize)>,
 }
@@ -99,7 +103,7 @@ impl Ledger {
     pub(super) fn offered(&mut self, ticket: u64, batch: usize, received_unix_nanos: u64, script: &Script) {
         self.received.entry(batch).or_default().insert(received_unix_nanos);
         let fates = vec![Fate::Latent; script.pieces[batch].len()];
-        self.records.push(Record { batch, ticket: Some(ticket), is_stored: false, fates });
+        self.records.push(Record { batch, ticket: Some(ticket), is_stored: false, fates, was_over: false });
     }
 
     /// It was answered; the error says what is wrong with the answer.
@@ -124,7 +128,7 @@ impl Ledger {
             }
             Outcome::Stored => {
                 // Of what is over nobody knows whether it is there as long as the same spans came with another batch.
-                let is_there = |other: &Record| other.fates.contains(&Fate::Sure);
+                let is_there = |other: &Record| other.fates.contains(&Fate::Sure) && !other.was_over;
                 let twice = earlier.any(is_there);
                 // Offers of it that were refused before are as good as this one.
                 let refused = self.records.iter_mut().filter(|other| other.batch == batch && !other.is_stored);
@@ -176,6 +180,7 @@ impl Ledger {
             for (fate, piece) in record.fates.iter_mut().zip(&script.pieces[record.batch]) {
                 if *fate == from && piece.tenant == *tenant && piece.trace_id == id {
                     *fate = to;
+                    record.was_over |= to == Fate::Over;
                 }
             }
         }
@@ -202,7 +207,13 @@ impl Ledger {
     }
 
     /// A deletion begins.
-    pub(super) fn deleting(&mut self, tenant: &Tenant, trace_id: Option<TraceId>, through: u64, script: &Script) {
+    pub(super) fn deleting(
+        &mut self,
+        tenant: &Tenant,
+        trace_id: Option<TraceId>,
+        (through, known): (u64, usize),
+        script: &Script,
+    ) {
         self.thinned.insert(tenant.clone());
         let covers = |piece: &Piece| piece.tenant == *tenant && trace_id.is_none_or(|id| id == piece.trace_id);
         let mut pieces = Vec::new();
@@ -213,7 +224,7 @@ impl Ledger {
                 }
             }
         }
-        self.doubts.push(Doubt { tenant: tenant.clone(), trace_id, through, pieces });
+        self.doubts.push(Doubt { tenant: tenant.clone(), trace_id, through, known, pieces });
     }
 
     /// It has ended: it counts, or it never will.
@@ -234,6 +245,7 @@ impl Ledger {
                 if *fate == Fate::Sure && is_over && !is_pinned {
                     self.thinned.insert(piece.tenant.clone());
                     *fate = Fate::Over;
+                    record.was_over = true;
                 }
             }
         }
@@ -251,7 +263,7 @@ impl Ledger {
                 (&deletion.tenant, deletion.trace_id, deletion.through)
                     == (&doubt.tenant, doubt.trace_id, doubt.through)
             };
-            if deletions.iter().any(is_it) {
+            if deletions.iter().filter(|deletion| is_it(deletion)).count() > doubt.known {
                 self.lose(&doubt);
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clew_model::{Tenant, TraceId, Verdict};
+use clew_store::catalog::Deletion;
 use clew_store::keep::{KeepError, KeepTotals, Keeper, MergeDone};
 use clew_store::log::{Effect, Event, Failure, Inserted, Machine, Recovered, Writer};
 use clew_store::port::{Clock as _, Disk, FaultyDisk, ManualClock};
@@ -322,7 +323,11 @@ impl Life {
         // A log that has failed cannot be cut.
         let Some(through) = self.cut else { return };
         let script = Arc::clone(&self.script);
-        self.note(|ledger| ledger.deleting(tenant, trace_id, through, &script));
+        let is_same = |deletion: &&Deletion| {
+            (&deletion.tenant, deletion.trace_id, deletion.through) == (tenant, trace_id, through)
+        };
+        let known = self.view().deletions.iter().filter(is_same).count();
+        self.note(|ledger| ledger.deleting(tenant, trace_id, (through, known), &script));
         match self.keeper.delete(tenant.clone(), trace_id, through) {
             Ok(()) => self.note(|ledger| ledger.deleted(true)),
             // Whether it counts is known after the next start.

@@ -37,7 +37,8 @@ pub struct Deletion {
     pub through: u64,
     /// Spans in blocks with lower names. Later blocks are made without what is deleted.
     pub below: BlockName,
-    /// When it was asked for, in unix nanoseconds.
+    /// How far the book had seen when it was asked for, which is a few seconds ago, in unix nanoseconds: what was settled up to then
+    /// is deleted with it.
     pub at_unix_nanos: u64,
 }
 

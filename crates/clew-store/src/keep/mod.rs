@@ -246,8 +246,9 @@ impl Keeper {
     /// Deletes a trace, or all that a tenant has, from everything up to a position of the log at which it was cut. It is gone
     /// from answers when this returns, and from the disk with the next rewrite.
     pub fn delete(&mut self, tenant: Tenant, trace_id: Option<TraceId>, through: u64) -> Result<(), KeepError> {
-        // A clock that was set back is no reason to show what was settled before.
-        let at_unix_nanos = self.ports.clock.unix_nanos().max(lock(&self.book).seen_before());
+        // Not by the clock, which may be set back: whatever is counted from now on and not deleted was received later than what
+        // was seen, and whatever is counted by now earlier.
+        let at_unix_nanos = lock(&self.book).seen_before();
         let below = self.catalog.next_block();
         let deletion = Deletion { tenant, trace_id, through, below, at_unix_nanos };
         self.commit(Edit { deletion: Some(deletion), ..Edit::default() })?;
