@@ -146,12 +146,11 @@ fn catalog_lines(catalog: &CatalogReport) -> String {
 fn settled_lines(file: &SettledReport) -> String {
     let minutes = file.minutes.map_or(0, |(first, last)| (last - first).saturating_add(1));
     let mut text = format!(
-        "  {}  {} traces, {} records, {} {}, {}\n",
+        "  {}  {}, {}, {}, {}\n",
         file.name,
-        count(file.traces),
-        count(file.records),
-        count(minutes),
-        if minutes == 1 { "minute" } else { "minutes" },
+        counted(file.traces, "trace"),
+        counted(file.records, "record"),
+        counted(minutes, "minute"),
         bytes(file.bytes)
     );
     for problem in &file.problems {
@@ -162,18 +161,22 @@ fn settled_lines(file: &SettledReport) -> String {
 
 fn block_lines(block: &BlockReport) -> String {
     let mut text = format!(
-        "  {}  {} spans, {} traces, {} {}, {}\n",
+        "  {}  {}, {}, {}, {}\n",
         block.name,
-        count(block.rows),
-        count(block.traces),
-        count(block.tenants),
-        if block.tenants == 1 { "tenant" } else { "tenants" },
+        counted(block.rows, "span"),
+        counted(block.traces, "trace"),
+        counted(block.tenants, "tenant"),
         bytes(block.bytes)
     );
     for problem in &block.problems {
         let _ = writeln!(text, "    damaged: {problem}");
     }
     text
+}
+
+/// How many there are of what has that name.
+fn counted(number: u64, name: &str) -> String {
+    format!("{} {name}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// Each column: its bytes, its share, and what of it falls to a span.
