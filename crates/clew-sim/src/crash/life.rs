@@ -1,9 +1,10 @@
 //! A store between two crashes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clew_block::BlockName;
 use clew_model::{Tenant, TraceId, Verdict};
 use clew_store::keep::{KeepError, KeepTotals, Keeper, MergeDone};
 use clew_store::log::{Effect, Event, Failure, Inserted, Machine, Recovered, Writer};
@@ -15,6 +16,7 @@ use clew_store::{Batch, Damage, Generation, OpenError, Outcome, Ports, StoreConf
 
 use super::judge::{Found, judge, none_is_over, still_read};
 use super::ledger::Ledger;
+use super::left_out;
 use super::script::{Script, Step};
 
 /// With traces that are kept whole for so long, none is dropped in a life.
@@ -69,8 +71,8 @@ pub struct Life {
     /// Each offer's number in the script, and what was offered.
     offered: Vec<(usize, Arc<Batch>)>,
     cut: Option<u64>,
-    /// A merge that was run and not yet committed.
-    merged: Option<MergeDone>,
+    /// A merge that was run and not yet committed, and the unix hour in which it was planned.
+    merged: Option<(MergeDone, u32)>,
     reader: Option<(Arc<View>, Found)>,
     ledger: Ledger,
     /// The ledger as it was, by the number of effects on the disk.
@@ -200,7 +202,10 @@ impl Life {
             Step::Delete(tenant, trace_id) => self.delete(tenant, *trace_id),
             Step::Expire => self.expire(),
             // What could not be written is tried again; what is read stays the same.
-            Step::Purge => drop(self.keeper.purge()),
+            Step::Purge => {
+                let _ = self.keeper.purge();
+                self.blocks_went();
+            }
             Step::Merge => self.merge(),
             Step::Bury => self.keeper.bury(),
             Step::Settle => self.settle(),
@@ -286,6 +291,8 @@ impl Life {
     /// Settles what is complete.
     fn settle(&mut self) {
         let now = self.intake.visible_before(self.clock.unix_nanos());
+        let hours = self.config.settle.dropped_hours(now);
+        self.note(|ledger| ledger.left_out.pass(hours));
         let (views, book) = (Arc::clone(self.keeper.view()), Arc::clone(self.keeper.book()));
         let settlement = match look(&mut self.settler, &book, &views, now, &|| false) {
             Ok(settlement) => settlement,
@@ -308,11 +315,37 @@ impl Life {
 
     /// Should any of it fail, its blocks stay as they are: nothing of what is read changes either way.
     fn merge(&mut self) {
-        if let Some(done) = self.merged.take() {
-            drop(self.keeper.commit_merge(done));
-        } else if let Ok(Some(job)) = self.keeper.plan_merge(self.view().settled.watermark_unix_nanos()) {
-            self.merged = Some(job.run(&|| false));
+        if let Some((done, hour)) = self.merged.take() {
+            return self.commit_merge(done, hour);
         }
+        let hours = self.config.settle.dropped_hours(self.unix_nanos());
+        if let Ok(Some(job)) = self.keeper.plan_merge(self.view().settled.watermark_unix_nanos()) {
+            self.merged = Some((job.run(&|| false), hours.as_ref().map_or(0, |hours| *hours.end())));
+            self.note(|ledger| ledger.left_out.pass(hours));
+        }
+    }
+
+    fn commit_merge(&mut self, done: MergeDone, hour: u32) {
+        let not_kept = if self.ledger.drops { self.ledger.not_kept() } else { BTreeSet::new() };
+        let (before, names) = (left_out::visible(&self.view(), not_kept), self.names());
+        if matches!(self.keeper.commit_merge(done), Ok(true)) {
+            let view = self.view();
+            self.note(|ledger| ledger.left_out.merged(before, &view, hour));
+            if self.names().is_subset(&names) {
+                // All that was left of its inputs was deleted.
+                self.blocks_went();
+            }
+        }
+    }
+
+    /// The names of the blocks.
+    fn names(&self) -> BTreeSet<BlockName> {
+        self.view().blocks.iter().map(|block| block.meta().name).collect()
+    }
+
+    fn blocks_went(&mut self) {
+        let view = self.view();
+        self.note(|ledger| ledger.left_out.blocks_went(&view));
     }
 
     fn delete(&mut self, tenant: &Tenant, trace_id: Option<TraceId>) {
@@ -335,7 +368,9 @@ impl Life {
         self.note(|ledger| ledger.expiring(&retention, now, &script));
         // What could not be merged of settlements is tried again; what is read stays the same.
         let _ = self.keeper.tend_figures();
-        if self.keeper.expire().is_ok() {
+        let is_done = self.keeper.expire().is_ok();
+        self.blocks_went();
+        if is_done {
             self.wrong.extend(none_is_over(&self.view(), &retention, now).err());
             self.check();
         }
@@ -360,6 +395,7 @@ impl Life {
         let mut found = Err(String::new());
         let (view, port, script) = (self.view(), Arc::clone(&self.port), Arc::clone(&self.script));
         self.note(|ledger| found = judge(&view, &*port, &script, ledger));
+        self.ledger.left_out.are_known(&view)?;
         found
     }
 

@@ -9,6 +9,7 @@ use clew_rollup::Rollup;
 
 use super::book::{Book, Due};
 use super::judge::{Judge, Recent, Whole};
+use super::past::Past;
 use super::record::{Record, SettledTenant, code_of};
 use crate::StoreConfig;
 use crate::view::{View, ViewCell};
@@ -150,6 +151,7 @@ impl Settler {
         };
         let mut traces = read.spans.chunk_by(|one, next| one.trace_id == next.trace_id).peekable();
         let through = settlement.through_unix_nanos;
+        let past = Past::of(view, self.config.settle.dropped_hours(through));
         for (id, first_uncounted) in due {
             let Some(trace) = traces.next_if(|trace| trace[0].trace_id == *id) else { continue };
             // What comes later is another settlement's.
@@ -166,7 +168,7 @@ impl Settler {
             if trace.is_empty() {
                 continue;
             }
-            if let Some(record) = self.judged(view, &tenant, trace, *first_uncounted, &mut into.rollup, settlement) {
+            if let Some(record) = self.judged(&past, &tenant, trace, *first_uncounted, &mut into.rollup, settlement) {
                 into.records.push(record);
             }
         }
@@ -176,7 +178,7 @@ impl Settler {
     /// The record of a trace, whose figures are added; `None` when nothing of it is left to count.
     fn judged(
         &mut self,
-        view: &View,
+        past: &Past<'_>,
         tenant: &Tenant,
         trace: &[Span],
         first_uncounted: u64,
@@ -188,8 +190,10 @@ impl Settler {
         if new_count == 0 {
             return None;
         }
-        let is_late = new_count < trace.len() as u64;
-        let prior = if is_late { view.prior_verdict(tenant, trace[0].trace_id) } else { None };
+        let is_there = new_count < trace.len() as u64;
+        let prior = past.verdict(tenant, trace[0].trace_id, is_there);
+        // What comes of a trace that was left out is as late as what comes of one that is there.
+        let is_late = is_there || prior.is_some();
         let summary = summarize(trace);
         let whole = Whole { tenant, spans: trace, summary: &summary };
         let was_dropped = prior.as_ref().is_some_and(|prior| !prior.keep);
