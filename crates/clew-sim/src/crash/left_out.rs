@@ -18,6 +18,8 @@ pub(super) struct LeftOut {
     traces: BTreeMap<Whose, u32>,
     /// Those of an earlier hour are forgotten, even if the clock is set back.
     since: u32,
+    /// Blocks go as a whole, or are about to, and nobody has told that it is done: they may be gone after a start.
+    is_in_doubt: bool,
     /// What is wrong with a record, once there is one.
     wrong: Option<String>,
 }
@@ -46,8 +48,21 @@ impl LeftOut {
         self.pass(Some(self.since..=hour));
     }
 
-    /// Blocks have gone as a whole, and what they knew with them.
+    /// Blocks may go as a whole, and what they know with them.
+    pub(super) fn blocks_go(&mut self) {
+        self.is_in_doubt = true;
+    }
+
+    /// A start: this is what is there.
+    pub(super) fn restarted(&mut self, view: &View) {
+        if self.is_in_doubt {
+            self.blocks_went(view);
+        }
+    }
+
+    /// They have gone.
     pub(super) fn blocks_went(&mut self, view: &View) {
+        self.is_in_doubt = false;
         self.traces.retain(|(tenant, id), hour| view.was_dropped(tenant, *id, *hour..=u32::MAX));
     }
 

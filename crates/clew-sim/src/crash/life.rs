@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clew_block::BlockName;
 use clew_model::{Tenant, TraceId, Verdict};
 use clew_store::keep::{KeepError, KeepTotals, Keeper, MergeDone};
 use clew_store::log::{Effect, Event, Failure, Inserted, Machine, Recovered, Writer};
@@ -97,6 +96,7 @@ impl Life {
         let mut ledger = ledger.clone();
         ledger.drops = config.merge.full_for < KEPT_FULL;
         ledger.restarted(&keeper.view().view().deletions);
+        ledger.left_out.restarted(&keeper.view().view());
         Ok(Self {
             recovered,
             damage,
@@ -202,10 +202,7 @@ impl Life {
             Step::Delete(tenant, trace_id) => self.delete(tenant, *trace_id),
             Step::Expire => self.expire(),
             // What could not be written is tried again; what is read stays the same.
-            Step::Purge => {
-                let _ = self.keeper.purge();
-                self.blocks_went();
-            }
+            Step::Purge => drop(self.losing_blocks(|keeper| keeper.purge())),
             Step::Merge => self.merge(),
             Step::Bury => self.keeper.bury(),
             Step::Settle => self.settle(),
@@ -327,25 +324,26 @@ impl Life {
 
     fn commit_merge(&mut self, done: MergeDone, hour: u32) {
         let not_kept = if self.ledger.drops { self.ledger.not_kept() } else { BTreeSet::new() };
-        let (before, names) = (left_out::visible(&self.view(), not_kept), self.names());
-        if matches!(self.keeper.commit_merge(done), Ok(true)) {
+        let before = left_out::visible(&self.view(), not_kept);
+        // All that was left of its inputs was deleted.
+        let committed = if done.is_empty() {
+            self.losing_blocks(|keeper| keeper.commit_merge(done))
+        } else {
+            self.keeper.commit_merge(done)
+        };
+        if matches!(committed, Ok(true)) {
             let view = self.view();
             self.note(|ledger| ledger.left_out.merged(before, &view, hour));
-            if self.names().is_subset(&names) {
-                // All that was left of its inputs was deleted.
-                self.blocks_went();
-            }
         }
     }
 
-    /// The names of the blocks.
-    fn names(&self) -> BTreeSet<BlockName> {
-        self.view().blocks.iter().map(|block| block.meta().name).collect()
-    }
-
-    fn blocks_went(&mut self) {
+    /// Does what may take blocks away and put none in their place.
+    fn losing_blocks<T>(&mut self, lose: impl FnOnce(&mut Keeper) -> Result<T, KeepError>) -> Result<T, KeepError> {
+        self.note(|ledger| ledger.left_out.blocks_go());
+        let done = lose(&mut self.keeper)?;
         let view = self.view();
         self.note(|ledger| ledger.left_out.blocks_went(&view));
+        Ok(done)
     }
 
     fn delete(&mut self, tenant: &Tenant, trace_id: Option<TraceId>) {
@@ -368,9 +366,7 @@ impl Life {
         self.note(|ledger| ledger.expiring(&retention, now, &script));
         // What could not be merged of settlements is tried again; what is read stays the same.
         let _ = self.keeper.tend_figures();
-        let is_done = self.keeper.expire().is_ok();
-        self.blocks_went();
-        if is_done {
+        if self.losing_blocks(Keeper::expire).is_ok() {
             self.wrong.extend(none_is_over(&self.view(), &retention, now).err());
             self.check();
         }

@@ -41,7 +41,7 @@ const TENANTS: [&str; 3] = [Tenant::DEFAULT, "acme", "globex"];
 /// settled.
 pub fn config_of(seed: u64) -> StoreConfig {
     let mut config = config();
-    if seed % 4 == 3 {
+    if drops(seed) {
         config.merge.full_for = Duration::from_mins(30);
         if seed % 8 == 3 {
             config.settle.dropped_for = Duration::from_hours(1);
@@ -51,6 +51,11 @@ pub fn config_of(seed: u64) -> StoreConfig {
         config.settle.pending_bytes = 320;
     }
     config
+}
+
+/// Whether a seed's store drops traces.
+fn drops(seed: u64) -> bool {
+    seed % 4 == 3
 }
 
 /// The settings of a simulated store: everything is small, so that there is much of it.

@@ -206,6 +206,13 @@ impl Keeper {
     }
 }
 
+impl MergeDone {
+    /// Whether nothing is left of its inputs.
+    pub fn is_empty(&self) -> bool {
+        self.result.as_ref().is_ok_and(|written| written.entry.is_none())
+    }
+}
+
 impl MergeJob {
     /// How many blocks it reads.
     pub fn input_count(&self) -> usize {
