@@ -6,7 +6,8 @@ use clew_model::scan::SpanSource as _;
 use clew_model::{Span, StatusCode};
 
 use super::*;
-use crate::port::{Clock as _, SystemClock};
+use crate::check::check;
+use crate::port::{Clock as _, Disk, SystemClock};
 use crate::settle::tests::{Bench, config, trace};
 use crate::settle::{Judge, Recent, Whole};
 use crate::{SettleConfig, StoreConfig};
@@ -117,4 +118,22 @@ fn what_was_left_out_is_forgotten_in_the_end() {
     bench.pass(HOUR + 500);
     let (verdict, late) = settled(&mut bench, &late(3, 1));
     assert_eq!((verdict.keep, &*verdict.rule, late), (true, "small", 0));
+}
+
+#[test]
+fn what_was_left_out_is_known_to_a_block_that_a_repair_writes_anew() {
+    let mut bench = thinned();
+    bench.store.close().unwrap();
+    // The newest; the files of the one before may still be there.
+    let side = bench.block_files().into_iter().filter(|name| name.ends_with(".side")).max().unwrap();
+    let path = std::path::Path::new("/data/blocks").join(side);
+    // The last byte is one of a filter, so that the rest of the sidecar can be read.
+    let length = bench.disk.read(&path, 0, usize::MAX >> 1).unwrap().len() as u64;
+    let last = bench.disk.read(&path, length - 1, 1).unwrap()[0];
+    bench.disk.open(&path).unwrap().write_at(length - 1, &[last ^ 1]).unwrap();
+    let disk = Arc::new(bench.disk.clone()) as Arc<dyn Disk>;
+    let report = check("/data".as_ref(), &disk, true).unwrap();
+    assert!(report.repairs.iter().any(|repair| repair.contains("was written anew")), "{:?}", report.repairs);
+    bench.restart();
+    assert_eq!(settled(&mut bench, &late(1, 1)), (Verdict::dropped_before(), 1));
 }
