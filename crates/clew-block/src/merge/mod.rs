@@ -130,6 +130,8 @@ impl Merge<'_> {
         if run.writer.row_count() == 0
             && let Some((_, tenant, id)) = run.dropped.smallest.take()
         {
+            // Not in memory twice.
+            run.dropped = Dropped::default();
             (run.cursors, run.dropped, run.stays) = (cursors(), self.known()?, Some((tenant, id)));
             run.traces()?;
         }

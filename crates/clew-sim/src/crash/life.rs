@@ -202,7 +202,7 @@ impl Life {
             Step::Delete(tenant, trace_id) => self.delete(tenant, *trace_id),
             Step::Expire => self.expire(),
             // What could not be written is tried again; what is read stays the same.
-            Step::Purge => drop(self.losing_blocks(|keeper| keeper.purge())),
+            Step::Purge => drop(self.losing_blocks(Keeper::purge)),
             Step::Merge => self.merge(),
             Step::Bury => self.keeper.bury(),
             Step::Settle => self.settle(),

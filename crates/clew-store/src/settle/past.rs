@@ -25,10 +25,10 @@ impl<'v> Past<'v> {
             return Self { view, dropped: Vec::new(), since: 0 };
         };
         // Nothing was left out of a block that stands in place of none, and one that was made before knows of nothing that is not
-        // forgotten.
+        // forgotten; an hour more, since the clock may have been set back.
         let may_know = |block: &&Arc<Block>| {
             let meta = block.meta();
-            !meta.replaces.is_empty() && meta.created_unix_nanos / HOUR_NANOS >= u64::from(since)
+            !meta.replaces.is_empty() && meta.created_unix_nanos / HOUR_NANOS + 1 >= u64::from(since)
         };
         // What cannot be read is among the damage of its block.
         let dropped = view.blocks.iter().filter(may_know).filter_map(|block| block.dropped().ok().flatten());

@@ -14,7 +14,9 @@ fn of(number: u64) -> Fingerprint {
 /// The section of these traces, by the hour.
 fn section(traces: &[(u32, u64)]) -> Dropped {
     let mut builder = DroppedBuilder::default();
-    traces.iter().for_each(|(hour, number)| builder.push(*hour, of(*number)));
+    for (hour, number) in traces {
+        builder.push(*hour, of(*number));
+    }
     builder.finish().unwrap_or_default()
 }
 
@@ -134,7 +136,9 @@ proptest! {
         since in 0_u32..6,
     ) {
         let mut builder = DroppedBuilder::default();
-        parts.iter().for_each(|part| builder.add(&section(part), since));
+        for part in &parts {
+            builder.add(&section(part), since);
+        }
         let young: Vec<(u32, u64)> = parts.concat().into_iter().filter(|(hour, _)| *hour >= since).collect();
         prop_assert_eq!(builder.finish(), (!young.is_empty()).then(|| section(&young)));
     }
