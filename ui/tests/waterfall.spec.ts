@@ -88,6 +88,57 @@ test('repeated siblings are one row that says N+1', async ({ page, shop }) => {
   await expect.poll(async () => Number(await page.getByRole('treegrid', { name: 'Spans' }).getAttribute('aria-rowcount'))).toBeGreaterThan(rows);
 });
 
+test('names are marked with the pointer, where they are painted, and are copied whole', async ({ page, shop }) => {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.goto(`${shop.server.url}/t/${shop.planted.gap}?top=0`);
+  const grid = page.getByRole('treegrid', { name: 'Spans' });
+  const chosen = () => grid.getAttribute('aria-activedescendant');
+  await expect(grid).toHaveAttribute('aria-activedescendant', /row/);
+  const before = await chosen();
+  // Its column has no room for all of it.
+  const row = grid.getByRole('row', { name: /^oteldemo.CheckoutService.PlaceOrder, checkout/ });
+  const box = (await row.locator('.operation').boundingBox())!;
+  await page.mouse.move(box.x + 1, box.y + 11);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width, box.y + 11, { steps: 4 });
+  await page.mouse.up();
+  expect(await page.evaluate(() => getSelection()!.toString())).toBe('oteldemo.CheckoutService/PlaceOrder');
+  expect(await chosen(), 'who marks text chooses nothing').toBe(before);
+  // Elements end where the painted words do: both are as wide as the font makes them.
+  const painted = await row.locator('.operation').evaluate((word) => {
+    const [head, cut, tail] = [...word.childNodes].map((part) => part.textContent!);
+    const context = document.createElement('canvas').getContext('2d')!;
+    context.font = `12.5px ${getComputedStyle(document.documentElement).getPropertyValue('--font')}`;
+    return { cut, width: context.measureText(`${head}\u2026${tail}`).width };
+  });
+  expect(painted.cut).not.toBe('');
+  expect(Math.abs(box.width - painted.width)).toBeLessThan(1);
+  await page.keyboard.press('Control+c');
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('oteldemo.CheckoutService/PlaceOrder');
+  // A press beside the names ends it.
+  await page.locator('.bars').click({ position: { x: 300, y: 11 }, force: true });
+  expect(await page.evaluate(() => getSelection()!.toString())).toBe('');
+  await page.keyboard.press('Home');
+  await page.keyboard.press('y');
+  await expect(page.getByText('name copied')).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('user checks out');
+});
+
+test('nothing that is painted is stretched', async ({ page, shop }) => {
+  for (const [width, view] of [[1440, 'waterfall'], [1440, 'flame'], [1440, 'table'], [360, 'waterfall']] as const) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.goto(`${shop.server.url}/t/${shop.planted.gap}?view=${view}`);
+    const stretched = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll<HTMLCanvasElement>('.trace-main canvas')]
+          .filter((one) => one.clientWidth > 0 && (Math.abs(one.clientWidth - one.width) > 1 || Math.abs(one.clientHeight - one.height) > 1))
+          .map((one) => `${one.className}: ${one.width} x ${one.height} on ${one.clientWidth} x ${one.clientHeight}`),
+      );
+    await expect(page.locator('.trace-main canvas:visible').first()).toBeVisible();
+    await expect.poll(stretched, `${view} at ${width}`).toEqual([]);
+  }
+});
+
 test('an address with a span opens with it selected, in view and in focus', async ({ page, serve }) => {
   const server = await serve();
   const count = 5_000;

@@ -33,6 +33,7 @@ Development commands of clew
   cargo xtask bench ui           the budgets of the web page, strictly, as a table; more words go to the script
   cargo xtask bench ingest       speed of the front half, per span and as a server; more words go to the bench
   cargo xtask bench blocks       size and speed of blocks: seals, a server that seals, questions; --json FILE, --folder DIR, --large
+  cargo xtask bench settle       cost of settling, acknowledgements beside it, how far it is behind, how often bytes are written
   cargo xtask sim                random lives of a store with crashes; prints the seeds that break an invariant
                                  --seeds N: so many seeds; --from S: beginning with that one
   cargo xtask help               this text
@@ -64,7 +65,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["sim", rest @ ..] => sim::run(&root, rest),
         ["ui", rest @ ..] => ui::run(&root, rest),
         ["bench", "ui", rest @ ..] => ui::bench(&root, rest),
-        ["bench", name @ ("ingest" | "blocks"), rest @ ..] => bench(&root, name, rest),
+        ["bench", name @ ("ingest" | "blocks" | "settle"), rest @ ..] => bench(&root, name, rest),
         _ => bail!("unknown command `{}`; `cargo xtask help` lists the commands", words.join(" ")),
     }
 }

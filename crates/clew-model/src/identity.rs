@@ -9,6 +9,10 @@ use foldhash::fast::RandomState;
 
 use crate::{Attribute, Span, SpanId, Value};
 
+/// Traces up to these sizes, which nearly all are, are searched for repeated ids without a set of them.
+const SMALL: usize = 32;
+const MEDIUM: usize = 256;
+
 /// Leaves out spans that are there already, keeping the copy that was received first, and the order of what is kept.
 ///
 /// Content is everything but the time of receipt; floating-point values are the same when their bits are. How a span was
@@ -44,20 +48,44 @@ pub fn distinct_indices(spans: &[Span]) -> Vec<usize> {
         .collect()
 }
 
-/// Whether two spans of one trace have the same id. Most traces are so small that looking at all pairs beats hashing.
+/// Whether several spans have one id.
 pub fn has_repeats(spans: &[Span]) -> bool {
-    const PAIRED_MAX: usize = 24;
-    if spans.len() <= PAIRED_MAX {
-        return (1..spans.len()).any(|at| spans[..at].iter().any(|span| span.span_id == spans[at].span_id));
-    }
-    let mut seen: HashSet<SpanId, RandomState> = HashSet::with_capacity_and_hasher(spans.len(), RandomState::default());
-    !spans.iter().all(|span| seen.insert(span.span_id))
+    !repeated_ids(spans).is_empty()
 }
 
 /// The ids that several spans have.
 fn repeated_ids(spans: &[Span]) -> HashSet<SpanId, RandomState> {
+    let is_any = if spans.len() <= SMALL {
+        is_any_repeated::<{ 4 * SMALL }>(spans)
+    } else {
+        spans.len() > MEDIUM || is_any_repeated::<{ 4 * MEDIUM }>(spans)
+    };
+    if !is_any {
+        return HashSet::default();
+    }
     let mut seen = HashSet::with_capacity_and_hasher(spans.len(), RandomState::default());
     spans.iter().map(|span| span.span_id).filter(|id| !seen.insert(*id)).collect()
+}
+
+/// Whether an id is there twice, found in a table on the stack that has more places than there are spans.
+///
+/// Who chooses ids can make them meet in one place, which is why it is for few of them only.
+fn is_any_repeated<const PLACES: usize>(spans: &[Span]) -> bool {
+    // No stored span has an id of zeros, which is an empty place here; it is an id like others all the same.
+    let mut table = [0_u64; PLACES];
+    let mut is_zero_there = false;
+    spans.iter().any(|span| {
+        let id = u64::from_ne_bytes(span.span_id.0);
+        if id == 0 {
+            return std::mem::replace(&mut is_zero_there, true);
+        }
+        // The high bits of a product with an odd number (2^64 over the golden ratio) depend on all bits of the id.
+        let mut place = (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize % PLACES;
+        while table[place] != 0 && table[place] != id {
+            place = (place + 1) % PLACES;
+        }
+        std::mem::replace(&mut table[place], id) == id
+    })
 }
 
 /// The spans in [`canonical`] order.
@@ -180,4 +208,38 @@ fn tagged(bytes: &mut Vec<u8>, tag: u8, content: &[u8]) {
     bytes.push(tag);
     bytes.extend((content.len() as u64).to_le_bytes());
     bytes.extend(content);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spans(ids: impl IntoIterator<Item = u64>) -> Vec<Span> {
+        let span = |id| Span { span_id: SpanId::from_u64(id), ..Span::default() };
+        ids.into_iter().map(span).collect()
+    }
+
+    #[test]
+    fn one_repeat_is_found_in_traces_of_any_size() {
+        for count in [2, SMALL, SMALL + 1, MEDIUM, MEDIUM + 1] {
+            let mut spans = spans(0..count as u64);
+            assert!(!has_repeats(&spans), "{count}");
+            spans[count - 1].span_id = spans[count / 2 - 1].span_id;
+            assert_eq!(repeated_ids(&spans).into_iter().collect::<Vec<_>>(), [spans[count - 1].span_id], "{count}");
+        }
+        assert!(!has_repeats(&[]));
+    }
+
+    proptest! {
+        #[test]
+        fn repeats_are_those_of_a_naive_search(ids in prop::collection::vec(0_u64..500, 0..40), shift in 0_u32..56) {
+            let spans = spans(ids.iter().map(|id| id << shift));
+            let is_repeated = |at: usize| spans[..at].iter().any(|other| other.span_id == spans[at].span_id);
+            let naive: HashSet<SpanId, RandomState> =
+                (0..spans.len()).filter(|at| is_repeated(*at)).map(|at| spans[at].span_id).collect();
+            prop_assert_eq!(repeated_ids(&spans), naive);
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! The figures a search page shows about a trace.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
-use crate::identity::distinct_indices;
-use crate::{Notes, Span, SpanId, TraceId};
+use crate::identity::{distinct_indices, has_repeats};
+use crate::{Notes, Resource, Span, SpanId, TraceId};
 
 /// A trace in short.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -45,11 +46,15 @@ pub struct RootRef {
 
 /// The summary of the spans of one trace, given in any order and with repeats.
 pub fn summarize(spans: &[Span]) -> Summary {
-    let spans: Vec<&Span> = distinct_indices(spans).into_iter().map(|index| &spans[index]).collect();
+    let has_repeats = has_repeats(spans);
+    let spans: Vec<&Span> = if has_repeats {
+        distinct_indices(spans).into_iter().map(|index| &spans[index]).collect()
+    } else {
+        spans.iter().collect()
+    };
     let Some(first) = spans.first() else { return Summary::default() };
     let (start_unix_nanos, end_unix_nanos) = extent(spans.iter().copied());
-    let services: BTreeSet<&str> = spans.iter().map(|span| span.service()).collect();
-    let root = root(&spans);
+    let root = if has_repeats { root(&spans) } else { root_of_distinct(&spans) };
     Summary {
         trace_id: first.trace_id,
         root: root.map(|root| RootRef {
@@ -61,7 +66,7 @@ pub fn summarize(spans: &[Span]) -> Summary {
         duration_nanos: end_unix_nanos - start_unix_nanos,
         span_count: spans.len(),
         error_count: spans.iter().filter(|span| span.is_error()).count(),
-        services: services.into_iter().map(str::to_owned).collect(),
+        services: services(&spans),
         root_seen: root.is_some_and(|root| root.parent_span_id.is_none()),
     }
 }
@@ -73,6 +78,27 @@ pub fn extent<'a>(spans: impl Iterator<Item = &'a Span> + Clone) -> (u64, u64) {
     let counted = spans.filter(|span| all_odd || !is_odd(span));
     let bounds = counted.map(|span| (span.start_unix_nanos, span.end_unix_nanos()));
     bounds.reduce(|(start, end), other| (start.min(other.0), end.max(other.1))).unwrap_or((0, 0))
+}
+
+/// The services that sent spans, sorted. Spans share resources, so that few names are looked for and compared.
+fn services(spans: &[&Span]) -> Vec<String> {
+    let mut resources: Vec<&Arc<Resource>> = spans.iter().map(|span| &span.resource).collect();
+    resources.sort_unstable_by_key(|resource| Arc::as_ptr(resource).addr());
+    resources.dedup_by(|left, right| Arc::ptr_eq(left, right));
+    let mut services: Vec<&str> = resources.into_iter().map(|resource| resource.service()).collect();
+    services.sort_unstable();
+    services.dedup();
+    services.into_iter().map(str::to_owned).collect()
+}
+
+/// As [`root`], of spans of which no two have one id: those without a parent stand before all others then, and whom those
+/// have for parents need not be asked.
+fn root_of_distinct<'a>(spans: &[&'a Span]) -> Option<&'a Span> {
+    let mut parentless = spans.iter().copied().filter(|span| span.parent_span_id.is_none());
+    match (parentless.next(), parentless.next()) {
+        (Some(only), None) => Some(only),
+        _ => root(spans),
+    }
 }
 
 /// The span that stands for the trace: of those without a parent the earliest, one that follows up another span of the
@@ -103,4 +129,41 @@ fn root<'a>(spans: &[&'a Span]) -> Option<&'a Span> {
 pub fn is_follow_up(span: &Span, is_known: impl Fn(SpanId) -> bool) -> bool {
     let others = span.links.iter().filter(|link| link.trace_id == span.trace_id && link.span_id != span.span_id);
     span.parent_span_id.is_none() && others.into_iter().any(|link| is_known(link.span_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Attribute, Kind, Link};
+
+    fn any_span() -> impl Strategy<Value = Span> {
+        let links = prop::collection::vec(1_u64..9, 0..2);
+        let fields = (0_u64..4, 0_u64..3, 0_usize..6, any::<bool>(), links, 0_usize..3);
+        fields.prop_map(|(parent, start_unix_nanos, kind, is_odd, links, service)| {
+            let link = |id| Link { span_id: SpanId::from_u64(id), ..Link::default() };
+            let attributes = vec![Attribute::new("service.name", ["a", "b", "c"][service])];
+            Span {
+                parent_span_id: (parent != 0).then(|| SpanId::from_u64(parent)),
+                start_unix_nanos,
+                kind: Kind::ALL[kind],
+                notes: if is_odd { Notes::ODD_TIME } else { Notes::default() },
+                links: links.into_iter().map(link).collect(),
+                resource: Arc::new(Resource { attributes, ..Resource::default() }),
+                ..Span::default()
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn without_repeats_the_root_and_services_are_found_all_the_same(mut spans in prop::collection::vec(any_span(), 0..8)) {
+            (1..).zip(&mut spans).for_each(|(id, span)| span.span_id = SpanId::from_u64(id));
+            let all: Vec<&Span> = spans.iter().collect();
+            prop_assert_eq!(root_of_distinct(&all), root(&all));
+            let named: std::collections::BTreeSet<&str> = spans.iter().map(Span::service).collect();
+            prop_assert_eq!(services(&all), named.into_iter().collect::<Vec<_>>());
+        }
+    }
 }

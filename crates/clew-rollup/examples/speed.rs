@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clew_model::{Attribute, Kind, Resource, Span, SpanId, TraceId, Value};
-use clew_rollup::Rollup;
+use clew_rollup::{Rollup, Tally};
 
 /// How long each figure is measured. The fastest run counts: others were disturbed by what else the machine did.
 const MEASURED: Duration = Duration::from_millis(500);
@@ -20,10 +20,18 @@ fn main() {
         let rollups: Vec<Rollup> = traces.iter().map(|spans| Rollup::of_trace(spans, true)).collect();
         let mut sum = Rollup::default();
         let add = measure(|| rollups.iter().for_each(|rollup| sum.add(rollup)));
+        let tally = measure(|| {
+            let mut tally = Tally::default();
+            for spans in &traces {
+                tally.add(spans, true);
+            }
+            drop(black_box(tally.into_rollup()));
+        });
         println!(
-            "{span_count} spans: of_trace {} ns a span, add {} ns a span, {} series and {} edges in {} KiB",
+            "{span_count} spans: of_trace {} ns a span, add {} ns, tally {} ns, {} series and {} edges in {} KiB",
             of_trace.as_nanos() / u128::from(total),
             add.as_nanos() / u128::from(total),
+            tally.as_nanos() / u128::from(total),
             sum.series_count(),
             sum.edge_count(),
             sum.bytes() / 1024,

@@ -1,69 +1,113 @@
 //! Who called whom. The README has the rules in words.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-
-use clew_model::{Kind, Span, SpanId, StatusCode};
-use foldhash::fast::RandomState;
+use clew_model::{Kind, Span, StatusCode};
 
 use crate::Connection;
 use crate::figures::Call;
-use crate::lineage::{Lineage, Services, earlier};
+use crate::lineage::{Lineage, earlier};
+use crate::names::Names;
 use crate::peer::Peer;
 
-/// One call and its names.
-pub(crate) struct Edge<'a> {
-    pub(crate) caller: Cow<'a, str>,
-    pub(crate) callee: Cow<'a, str>,
+/// Finds the calls of traces, one after the other in the same memory.
+#[derive(Debug, Default)]
+pub(crate) struct Edges {
+    lineage: Lineage,
+    found: Found,
+}
+
+/// One call, and the numbers of its names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Edge {
+    pub(crate) caller: u32,
+    pub(crate) callee: u32,
     pub(crate) connection: Connection,
-    pub(crate) call: Call<'a>,
+    caller_span: Option<usize>,
+    callee_span: Option<usize>,
+    is_message: bool,
 }
 
-/// The calls of a trace, in no order. `statuses` are how its spans ended.
-pub(crate) fn of<'a>(spans: &'a [Span], services: &'a Services<'a>, statuses: &'a [StatusCode]) -> Vec<Edge<'a>> {
-    let lineage = Lineage::of(spans, services);
-    let is_answered = vec![false; spans.len()];
-    let mut calls =
-        Calls { lineage, services, statuses, is_answered, edges: Vec::with_capacity(spans.len() / 2), by_id: None };
-    let entries = calls.pair_callees();
-    calls.pair_entries(entries);
-    calls.answer_outer_callers();
-    calls.name_unseen_callees();
-    calls.edges
-}
-
-struct Calls<'a> {
-    lineage: Lineage<'a>,
-    services: &'a Services<'a>,
-    statuses: &'a [StatusCode],
+#[derive(Debug, Default)]
+struct Found {
+    edges: Vec<Edge>,
     /// Of spans that call or send: whether the other side has a span.
     is_answered: Vec<bool>,
-    edges: Vec<Edge<'a>>,
-    /// Made when the first link asks.
-    by_id: Option<HashMap<SpanId, usize, RandomState>>,
+    entries: Entries,
+    /// The spans that one links to.
+    linked: Vec<usize>,
+    /// For names that are put together.
+    text: String,
 }
 
 /// The spans that stand at the beginning of a service's part in a trace without a role that says so.
+#[derive(Debug, Default)]
 struct Entries {
     indices: Vec<usize>,
     /// Those that have a callee below, which stands for the call.
     is_represented: Vec<bool>,
     /// Callers and the numbers of the services in which a server or consumer answers them.
     served: Vec<(usize, u32)>,
+    /// Callers, the numbers of the services in which nobody says that he answers, and spans there.
+    candidates: Vec<(usize, u32, usize)>,
 }
 
-impl<'a> Calls<'a> {
-    /// Finds the callers of servers and consumers. Returns what else may have been called.
-    fn pair_callees(&mut self) -> Entries {
-        let count = self.lineage.spans.len();
-        let mut entries = Entries { indices: Vec::new(), is_represented: Vec::new(), served: Vec::new() };
-        for index in 0..count {
+/// The calls of one trace.
+struct Calls<'a> {
+    spans: &'a [Span],
+    lineage: &'a Lineage,
+    names: &'a mut Names,
+    found: &'a mut Found,
+}
+
+impl Edges {
+    /// The calls of a trace, in no order. Of each span there is the number of its service.
+    pub(crate) fn of(&mut self, spans: &[Span], services: &[u32], names: &mut Names) -> &[Edge] {
+        self.lineage.fill(spans, services);
+        self.found.clear(spans.len());
+        let mut calls = Calls { spans, lineage: &self.lineage, names, found: &mut self.found };
+        calls.pair_callees();
+        calls.pair_entries();
+        calls.answer_outer_callers();
+        calls.name_unseen_callees();
+        &self.found.edges
+    }
+}
+
+impl Edge {
+    /// The call itself. `statuses` are how the spans ended.
+    pub(crate) fn call<'a>(&self, spans: &'a [Span], statuses: &[StatusCode]) -> Call<'a> {
+        let is_error = |index: usize| statuses[index] == StatusCode::Error;
+        Call {
+            caller: self.caller_span.map(|index| &spans[index]),
+            callee: self.callee_span.map(|index| &spans[index]),
+            is_message: self.is_message,
+            is_error: self.caller_span.is_some_and(is_error) || self.callee_span.is_some_and(is_error),
+        }
+    }
+}
+
+impl Found {
+    fn clear(&mut self, span_count: usize) {
+        self.edges.clear();
+        self.is_answered.clear();
+        self.is_answered.resize(span_count, false);
+        self.entries.indices.clear();
+        self.entries.is_represented.clear();
+        self.entries.is_represented.resize(span_count, false);
+        self.entries.served.clear();
+        self.entries.candidates.clear();
+    }
+}
+
+impl Calls<'_> {
+    /// Finds the callers of servers and consumers. Notes what else may have been called.
+    fn pair_callees(&mut self) {
+        for index in 0..self.spans.len() {
             let caller = match self.lineage.role(index) {
                 Kind::Server => self.caller(index),
                 Kind::Consumer => self.sender(index),
                 _ => {
                     if self.lineage.parent_elsewhere(index).is_some() {
-                        entries.indices.push(index);
+                        self.found.entries.indices.push(index);
                     }
                     continue;
                 }
@@ -71,12 +115,10 @@ impl<'a> Calls<'a> {
             let Some(caller) = caller else { continue };
             self.pair(caller, index);
             if let Some(top) = self.lineage.top(index) {
-                entries.is_represented.resize(count, false);
-                entries.is_represented[top] = true;
+                self.found.entries.is_represented[top] = true;
             }
-            entries.served.push((caller, self.lineage.service(index)));
+            self.found.entries.served.push((caller, self.lineage.service(index)));
         }
-        entries
     }
 
     /// The caller of a server or consumer: the nearest ancestor of another service, or one that calls or sends.
@@ -110,82 +152,65 @@ impl<'a> Calls<'a> {
 
     /// Makes an edge of each span of the trace that a consumer links to. Returns whether there are any.
     fn pair_links(&mut self, index: usize) -> bool {
-        let span = &self.lineage.spans[index];
-        let mut linked = Vec::new();
+        let span = &self.spans[index];
+        let mut linked = std::mem::take(&mut self.found.linked);
+        linked.clear();
         for link in span.links.iter().filter(|link| link.trace_id == span.trace_id) {
-            linked.extend(self.with_id(link.span_id).filter(|other| *other != index));
+            linked.extend(self.lineage.with_id(link.span_id).filter(|other| *other != index));
         }
         linked.sort_unstable();
         linked.dedup();
         for other in &linked {
             let is_sender = self.lineage.role(*other).is_caller();
             if is_sender || !self.lineage.is_same_service(*other, index) {
-                self.is_answered[*other] |= is_sender;
+                self.found.is_answered[*other] |= is_sender;
                 self.push(*other, index, Connection::Link, is_sender);
             }
         }
-        !linked.is_empty()
-    }
-
-    /// The span of an id: the one that calls or sends if several have it, else the first.
-    fn with_id(&mut self, id: SpanId) -> Option<usize> {
-        let spans = self.lineage.spans;
-        let by_id = self.by_id.get_or_insert_with(|| {
-            let mut by_id = HashMap::with_capacity_and_hasher(spans.len(), RandomState::default());
-            for (index, span) in spans.iter().enumerate() {
-                let slot = by_id.entry(span.span_id).or_insert(index);
-                if *slot != index {
-                    *slot = match (spans[*slot].kind.is_caller(), span.kind.is_caller()) {
-                        (true, false) => *slot,
-                        (false, true) => index,
-                        _ => earlier(spans, *slot, index),
-                    };
-                }
-            }
-            by_id
-        });
-        by_id.get(&id).copied()
+        let is_any = !linked.is_empty();
+        self.found.linked = linked;
+        is_any
     }
 
     /// Finds the callers of spans without a callee's role whose parent is of another service.
-    fn pair_entries(&mut self, entries: Entries) {
-        if entries.indices.is_empty() {
-            return;
-        }
-        let served: HashSet<(usize, u32), RandomState> = entries.served.into_iter().collect();
-        let mut only: HashMap<(usize, u32), usize, RandomState> = HashMap::default();
-        for index in entries.indices {
+    fn pair_entries(&mut self) {
+        let mut entries = std::mem::take(&mut self.found.entries);
+        entries.served.sort_unstable();
+        for index in entries.indices.iter().copied() {
             let Some(parent) = self.lineage.parent_elsewhere(index) else { continue };
-            if entries.is_represented.get(index).copied().unwrap_or_default() {
+            if entries.is_represented[index] {
                 continue;
             }
             let caller = self.lineage.calling(parent);
+            let service = self.lineage.service(index);
             if !self.lineage.role(caller).is_caller() {
                 self.pair(caller, index);
-                continue;
-            }
-            // A caller makes one call: where no server says that it took it, the first span of the service does.
-            let key = (caller, self.lineage.service(index));
-            if !served.contains(&key) {
-                let first = only.entry(key).or_insert(index);
-                *first = earlier(self.lineage.spans, *first, index);
+            } else if entries.served.binary_search(&(caller, service)).is_err() {
+                entries.candidates.push((caller, service, index));
             }
         }
-        for ((caller, _), index) in only {
-            self.pair(caller, index);
+        // A caller makes one call: where no server says that it took it, the first span of the service does.
+        entries.candidates.sort_unstable();
+        for alike in entries.candidates.chunk_by(|left, right| (left.0, left.1) == (right.0, right.1)) {
+            let indices = alike.iter().map(|(.., index)| *index);
+            let first = indices.reduce(|first, index| earlier(self.spans, first, index));
+            if let Some(first) = first {
+                self.pair(alike[0].0, first);
+            }
         }
+        self.found.entries = entries;
     }
 
     /// A call that is carried by another one is answered when that is.
     fn answer_outer_callers(&mut self) {
-        for index in 0..self.lineage.spans.len() {
+        for index in 0..self.spans.len() {
             let mut at = index;
-            while self.is_answered[at] {
+            while self.found.is_answered[at] {
                 let Some(outer) = self.lineage.outer_caller(at) else { break };
-                if self.is_answered[outer] || !self.lineage.peers[at].is_carrier_of(&self.lineage.peers[outer]) {
+                if self.found.is_answered[outer] || !self.is_carrier_of(at, outer) {
                     break;
                 }
-                self.is_answered[outer] = true;
+                self.found.is_answered[outer] = true;
                 at = outer;
             }
         }
@@ -193,75 +218,81 @@ impl<'a> Calls<'a> {
 
     /// Makes edges of calls and messages whose other side has no span.
     fn name_unseen_callees(&mut self) {
-        for index in 0..self.lineage.spans.len() {
-            if self.is_answered[index] || !self.lineage.role(index).is_caller() {
+        for index in 0..self.spans.len() {
+            if self.found.is_answered[index] || !self.lineage.role(index).is_caller() || self.is_carrier(index) {
                 continue;
             }
-            let peer = &self.lineage.peers[index];
-            let Some(callee) = peer.name() else { continue };
-            let caller = self.name(index);
-            if callee == caller || self.is_carrier(index) {
-                continue;
+            let Some(callee) = self.unseen(index) else { continue };
+            let caller = self.lineage.service(index);
+            if callee != caller {
+                let peer = &self.lineage.peers[index];
+                self.found.edges.push(Edge {
+                    caller,
+                    callee,
+                    connection: peer.connection(peer),
+                    caller_span: Some(index),
+                    callee_span: None,
+                    is_message: false,
+                });
             }
-            let connection = peer.connection(peer);
-            let call = self.call(Some(index), None, false);
-            self.edges.push(Edge { caller: caller.into(), callee, connection, call });
         }
+    }
+
+    /// The number of the name that a span has for the other side.
+    fn unseen(&mut self, index: usize) -> Option<u32> {
+        let name = self.lineage.peers[index].name(&self.spans[index], &mut self.found.text)?;
+        Some(self.names.number(name))
+    }
+
+    fn is_carrier_of(&self, index: usize, outer: usize) -> bool {
+        let peers = &self.lineage.peers;
+        peers[index].is_carrier_of(&self.spans[index], &peers[outer], &self.spans[outer])
     }
 
     /// Whether another span stands for this call, which carries that one.
-    fn is_carrier(&self, index: usize) -> bool {
+    fn is_carrier(&mut self, index: usize) -> bool {
         let Some(outer) = self.lineage.outer_caller(index) else { return false };
-        let peer = &self.lineage.peers[outer];
-        self.lineage.peers[index].is_carrier_of(peer) && (self.is_answered[outer] || peer.name().is_some())
+        let is_named = |text: &mut String| self.lineage.peers[outer].name(&self.spans[outer], text).is_some();
+        self.is_carrier_of(index, outer) && (self.found.is_answered[outer] || is_named(&mut self.found.text))
     }
 
     fn name_unseen_sender(&mut self, index: usize) {
+        let callee = self.lineage.service(index);
+        let Some(caller) = self.unseen(index).filter(|caller| *caller != callee) else { return };
         let peer = &self.lineage.peers[index];
-        let callee = self.name(index);
-        if let Some(caller) = peer.name().filter(|caller| caller != callee) {
-            let connection = peer.connection(peer);
-            let call = self.call(None, Some(index), true);
-            self.edges.push(Edge { caller, callee: callee.into(), connection, call });
-        }
+        self.found.edges.push(Edge {
+            caller,
+            callee,
+            connection: peer.connection(peer),
+            caller_span: None,
+            callee_span: Some(index),
+            is_message: true,
+        });
     }
 
     fn pair(&mut self, caller: usize, callee: usize) {
-        self.is_answered[caller] = true;
+        self.found.is_answered[caller] = true;
         let connection = self.peer(caller).connection(&self.peer(callee));
         let is_message = self.lineage.role(caller).is_caller() && self.lineage.role(callee) == Kind::Consumer;
         self.push(caller, callee, connection, is_message);
     }
 
     fn push(&mut self, caller: usize, callee: usize, connection: Connection, is_message: bool) {
-        self.edges.push(Edge {
-            caller: self.name(caller).into(),
-            callee: self.name(callee).into(),
+        self.found.edges.push(Edge {
+            caller: self.lineage.service(caller),
+            callee: self.lineage.service(callee),
             connection,
-            call: self.call(Some(caller), Some(callee), is_message),
+            caller_span: Some(caller),
+            callee_span: Some(callee),
+            is_message,
         });
     }
 
-    fn call(&self, caller: Option<usize>, callee: Option<usize>, is_message: bool) -> Call<'a> {
-        let spans = self.lineage.spans;
-        let is_error = caller.iter().chain(&callee).any(|index| self.statuses[*index] == StatusCode::Error);
-        Call {
-            caller: caller.map(|index| &spans[index]),
-            callee: callee.map(|index| &spans[index]),
-            is_message,
-            is_error,
-        }
-    }
-
-    fn name(&self, index: usize) -> &'a str {
-        self.services.name(self.lineage.service(index))
-    }
-
     /// What a span's attributes say, whatever its role.
-    fn peer(&self, index: usize) -> Cow<'_, Peer<'a>> {
-        match self.lineage.spans[index].kind {
-            Kind::Internal | Kind::Unspecified => Cow::Owned(Peer::of(&self.lineage.spans[index])),
-            _ => Cow::Borrowed(&self.lineage.peers[index]),
+    fn peer(&self, index: usize) -> Peer {
+        match self.spans[index].kind {
+            Kind::Internal | Kind::Unspecified => Peer::of(&self.spans[index]),
+            _ => self.lineage.peers[index],
         }
     }
 }

@@ -27,6 +27,36 @@ pub struct Exemplar {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Exemplars(Vec<Exemplar>);
 
+/// What a span must reach to be considered, of exemplars that nobody else adds to. Nearly all spans do not, and are turned away
+/// here without being compared in full.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bar {
+    slowest_nanos: u64,
+    lot: u64,
+    failed_lot: u64,
+}
+
+impl Default for Bar {
+    /// That of no exemplars, which every span reaches.
+    fn default() -> Self {
+        Self { slowest_nanos: 0, lot: u64::MAX, failed_lot: u64::MAX }
+    }
+}
+
+impl Bar {
+    /// Considers a span, of which the caller knows whether it failed, for the exemplars that this is the bar of.
+    pub(crate) fn offer(&mut self, exemplars: &mut Exemplars, span: &Span, is_error: bool) {
+        let lot = lot(span.trace_id, span.span_id);
+        // Of equals, the rest of their content decides.
+        if span.duration_nanos >= self.slowest_nanos || lot <= self.lot || is_error && lot <= self.failed_lot {
+            exemplars.offer(Exemplar::of(span, is_error));
+            self.slowest_nanos = exemplars.slowest().map_or(0, |slowest| slowest.duration_nanos);
+            self.lot = exemplars.typical().map_or(u64::MAX, Exemplar::lot);
+            self.failed_lot = exemplars.failed().map_or(u64::MAX, Exemplar::lot);
+        }
+    }
+}
+
 impl Exemplar {
     /// The exemplar of a span, of which the caller knows whether it failed.
     pub fn of(span: &Span, is_error: bool) -> Self {
@@ -49,13 +79,17 @@ impl Exemplar {
         (self.lot(), *self)
     }
 
-    /// A number that does not depend on what the span was about. (The finalizer of SplitMix64.)
     fn lot(&self) -> u64 {
-        let mut bits = self.trace_id.low_u64() ^ self.span_id.to_u64().rotate_left(32);
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
+        lot(self.trace_id, self.span_id)
     }
+}
+
+/// A number that does not depend on what the span was about. (The finalizer of SplitMix64.)
+fn lot(trace_id: TraceId, span_id: SpanId) -> u64 {
+    let mut bits = trace_id.low_u64() ^ span_id.to_u64().rotate_left(32);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }
 
 impl Exemplars {

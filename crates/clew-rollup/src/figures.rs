@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use clew_model::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::{Exemplar, Exemplars, Histogram, Rollup, Weight};
+use crate::{Exemplars, Histogram, Rollup, Weight};
 
 /// How many spans, how many of them failed, and how long they took.
 ///
@@ -70,24 +70,6 @@ impl Call<'_> {
 }
 
 impl Figures {
-    /// Counts a span, of which the caller knows whether it failed. It is an exemplar if `keeps_exemplars`.
-    pub fn record(&mut self, span: &Span, is_error: bool, keeps_exemplars: bool) {
-        let weight = Weight::of(span.adjusted_count());
-        self.received = self.received.wrapping_add(1);
-        self.weighted.add(weight);
-        self.duration.record(span.duration_nanos, 1);
-        if weight != Weight::ONE {
-            self.unreceived.record(span.duration_nanos, weight.to_i64().saturating_sub(1));
-        }
-        if is_error {
-            self.errors = self.errors.wrapping_add(1);
-            self.weighted_errors.add(weight);
-        }
-        if keeps_exemplars {
-            self.exemplars.offer(Exemplar::of(span, is_error));
-        }
-    }
-
     /// Durations of the spans that the received ones stand for: what quantiles should be of when some are sampled.
     pub fn weighted_duration(&self) -> Cow<'_, Histogram> {
         if self.unreceived.is_zero() {
@@ -137,31 +119,6 @@ impl Figures {
 }
 
 impl EdgeFigures {
-    pub(crate) fn record(&mut self, call: &Call<'_>, keeps_exemplars: bool) {
-        let is_error = call.is_error;
-        let sides = || call.caller.into_iter().chain(call.callee);
-        // Both were received, so that the more seldom one says how often that happens.
-        let weight = sides().map(|span| Weight::of(span.adjusted_count())).max().unwrap_or(Weight::ONE);
-        self.received = self.received.wrapping_add(1);
-        self.weighted.add(weight);
-        if is_error {
-            self.errors = self.errors.wrapping_add(1);
-            self.weighted_errors.add(weight);
-        }
-        if let Some(caller) = call.caller {
-            self.caller_duration.record(caller.duration_nanos, 1);
-        }
-        if let Some(callee) = call.callee {
-            self.callee_duration.record(callee.duration_nanos, 1);
-        }
-        if let (true, Some(caller), Some(callee)) = (call.is_message, call.caller, call.callee) {
-            self.latency.record(callee.start_unix_nanos.saturating_sub(caller.end_unix_nanos()), 1);
-        }
-        if let Some(span) = sides().next().filter(|_| keeps_exemplars) {
-            self.exemplars.offer(Exemplar::of(span, is_error));
-        }
-    }
-
     /// Adds others.
     pub fn add(&mut self, other: &Self) {
         self.received = self.received.wrapping_add(other.received);

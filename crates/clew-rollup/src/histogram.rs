@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 const PER_DOUBLING: i32 = 1 << Histogram::SCALE;
 /// `floor(2^63 * 2^(j / 32))`: the bounds between 1 and 2, as the 64 leading bits of a duration. All but the first are
 /// irrational, so that no duration equals one, and comparing with the integer below is exact.
-const BOUNDS: [u64; 32] = [
+const BOUNDS: [u64; 32 + STEPS_MAX] = [
     0x8000_0000_0000_0000,
     0x82cd_8698_ac2b_a1d7,
     0x85aa_c367_cc48_7b14,
@@ -39,7 +39,15 @@ const BOUNDS: [u64; 32] = [
     0xefe4_b99b_dcda_f5cb,
     0xf525_7d15_2486_cc2c,
     0xfa83_b2db_722a_033a,
+    // No duration is above these.
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
+    u64::MAX,
 ];
+/// From the guess of a bucket to the bucket: log2(1 + x) is at least x and at most x + 0.087, which is under three bounds, and
+/// the guess is under one bound below x.
+const STEPS_MAX: usize = 4;
 /// More buckets than this are merged side by side instead of being looked up one by one.
 const LOOKED_UP_MAX: usize = 8;
 
@@ -94,11 +102,10 @@ impl Bucket {
     fn index_of(nanos: u64) -> i16 {
         let shift = nanos.leading_zeros() as i32;
         let leading = nanos << shift;
-        // log2(1 + x) is at least x and at most x + 0.087, which is under three bounds: a few steps from a lower guess.
-        let mut below = ((leading >> 58) & 31) as usize;
-        while below < BOUNDS.len() && BOUNDS[below] < leading {
-            below += 1;
-        }
+        let guess = ((leading >> 58) & 31) as usize;
+        // Bounds rise, so that those above the first that is not below count nothing; and no step is a branch to be guessed.
+        let steps: usize = BOUNDS[guess..guess + STEPS_MAX].iter().map(|bound| usize::from(*bound < leading)).sum();
+        let below = guess + steps;
         let doubling = 63 - shift;
         (doubling * PER_DOUBLING + below as i32 - 1) as i16
     }
@@ -124,7 +131,7 @@ impl Bucket {
 /// `floor(base^power)`, at most `u64::MAX`; 0 below the power 0.
 fn bound(power: i32) -> u64 {
     let doubling = power.div_euclid(PER_DOUBLING);
-    let Some(leading) = BOUNDS.get(power.rem_euclid(PER_DOUBLING) as usize) else { return 0 };
+    let leading = BOUNDS[power.rem_euclid(PER_DOUBLING) as usize];
     match doubling {
         ..0 => 0,
         0..64 => leading >> (63 - doubling),
@@ -149,6 +156,25 @@ impl Histogram {
         } else {
             self.count_in(Bucket { index: Bucket::index_of(nanos), count });
         }
+    }
+
+    /// Adds one duration but to its bucket, whose index is returned: [`Self::count_noted`] has yet to count it. One of 0 has
+    /// none.
+    pub(crate) fn note(&mut self, nanos: u64) -> Option<i16> {
+        self.sum_nanos = self.sum_nanos.wrapping_add(i128::from(nanos));
+        if nanos == 0 {
+            self.zero_count = self.zero_count.wrapping_add(1);
+            return None;
+        }
+        Some(Bucket::index_of(nanos))
+    }
+
+    /// Counts durations that were noted, by the indices of their buckets, which are sorted on the way.
+    pub(crate) fn count_noted(&mut self, indices: &mut [i16]) {
+        indices.sort_unstable();
+        let alike = indices.chunk_by(|left, right| left == right);
+        let bucket_count = alike.clone().count();
+        self.merge_buckets(alike.map(|alike| Bucket { index: alike[0], count: alike.len() as i64 }), bucket_count);
     }
 
     /// Adds all durations of another.
@@ -248,12 +274,20 @@ impl Histogram {
     fn merge(&mut self, other: &Self, sign: i64) {
         self.zero_count = self.zero_count.wrapping_add(other.zero_count.wrapping_mul(sign));
         self.sum_nanos = self.sum_nanos.wrapping_add(other.sum_nanos.wrapping_mul(i128::from(sign)));
-        let mut added = other.buckets.iter().map(|bucket| Bucket { count: bucket.count.wrapping_mul(sign), ..*bucket });
+        let added = other.buckets.iter().map(|bucket| Bucket { count: bucket.count.wrapping_mul(sign), ..*bucket });
         if other.buckets.len() <= LOOKED_UP_MAX {
             added.for_each(|bucket| self.count_in(bucket));
             return;
         }
-        let mut merged = Vec::with_capacity(self.buckets.len().max(other.buckets.len()));
+        self.merge_buckets(added, other.buckets.len());
+    }
+
+    /// Adds so many buckets, which come by rising index.
+    fn merge_buckets(&mut self, mut added: impl Iterator<Item = Bucket>, added_count: usize) {
+        if added_count == 0 {
+            return;
+        }
+        let mut merged = Vec::with_capacity(self.buckets.len().max(added_count));
         let mut own = self.buckets.iter().copied();
         let (mut left, mut right) = (own.next(), added.next());
         loop {

@@ -2,99 +2,28 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use clew_model::{Kind, Resource, Span, SpanId, identity};
+use clew_model::{Kind, Span, SpanId, identity};
 use foldhash::fast::RandomState;
 
+use crate::holders::Holders;
 use crate::peer::Peer;
 
-/// Services of a trace for which there is room at once.
-const SERVICES: usize = 14;
-
-/// The services of a trace, as numbers.
-pub(crate) struct Services<'a> {
-    of_span: Vec<u32>,
-    names: Vec<Arc<str>>,
-    /// Of each service its place among all, by name.
-    ranks: Vec<u32>,
-    numbers: HashMap<&'a str, u32, RandomState>,
-}
-
-/// The spans of a trace with their services, roles and parents.
-pub(crate) struct Lineage<'a> {
-    pub(crate) spans: &'a [Span],
+/// The spans of a trace with their services, roles and parents. It is filled with one trace after the other, in the same
+/// memory.
+#[derive(Debug, Default)]
+pub(crate) struct Lineage {
     /// Of spans that are not [`plain`], what their attributes say about the other side; of others nothing.
-    pub(crate) peers: Vec<Peer<'a>>,
-    services: &'a Services<'a>,
+    pub(crate) peers: Vec<Peer>,
+    /// Kinds, but a client that receives messages is a consumer.
+    roles: Vec<Kind>,
+    services: Vec<u32>,
+    holders: Holders,
     parents: Vec<Option<usize>>,
     /// Of a plain span the highest that is reached from it over plain spans of its service; none in a circle of those.
     tops: Vec<Option<usize>>,
-}
-
-/// The spans that carry one id; of several the first in canonical order, so that the order of the spans does not matter.
-struct Holders {
-    first: usize,
-    caller: Option<usize>,
-    callee: Option<usize>,
-    is_shared: bool,
-}
-
-impl<'a> Services<'a> {
-    pub(crate) fn of(spans: &'a [Span]) -> Self {
-        let mut services = Self {
-            of_span: Vec::with_capacity(spans.len()),
-            names: Vec::new(),
-            ranks: Vec::new(),
-            numbers: HashMap::with_capacity_and_hasher(SERVICES, RandomState::default()),
-        };
-        // Spans that come together mostly share their resource, whose attributes then need not be searched again.
-        let mut last: Option<(&'a Arc<Resource>, u32)> = None;
-        for span in spans {
-            let number = match last {
-                Some((resource, number)) if Arc::ptr_eq(resource, &span.resource) => number,
-                _ => services.number(span.service()),
-            };
-            last = Some((&span.resource, number));
-            services.of_span.push(number);
-        }
-        let mut by_name: Vec<u32> = (0..services.names.len() as u32).collect();
-        by_name.sort_unstable_by_key(|number| services.name(*number));
-        services.ranks = vec![0; by_name.len()];
-        for (rank, number) in (0..).zip(by_name) {
-            services.ranks[number as usize] = rank;
-        }
-        services
-    }
-
-    fn number(&mut self, name: &'a str) -> u32 {
-        let next = self.names.len() as u32;
-        let number = *self.numbers.entry(name).or_insert(next);
-        if number == next {
-            self.names.push(name.into());
-        }
-        number
-    }
-
-    /// The number of a span's service.
-    pub(crate) fn of_span(&self, index: usize) -> u32 {
-        self.of_span[index]
-    }
-
-    /// The place of a span's service among all, by name.
-    pub(crate) fn rank(&self, index: usize) -> u32 {
-        self.ranks[self.of_span[index] as usize]
-    }
-
-    /// A service's name.
-    pub(crate) fn name(&self, number: u32) -> &Arc<str> {
-        &self.names[number as usize]
-    }
-
-    /// A name, shared with the service that has it.
-    pub(crate) fn share(&self, name: &str) -> Arc<str> {
-        self.numbers.get(name).map_or_else(|| name.into(), |number| self.name(*number).clone())
-    }
+    is_known: Vec<bool>,
+    way: Vec<usize>,
 }
 
 /// Whether a span of that role takes no part in calls.
@@ -102,32 +31,41 @@ fn plain(kind: Kind) -> bool {
     matches!(kind, Kind::Internal | Kind::Unspecified)
 }
 
-impl<'a> Lineage<'a> {
-    pub(crate) fn of(spans: &'a [Span], services: &'a Services<'a>) -> Self {
-        let peer = |span: &'a Span| if plain(span.kind) { Peer::default() } else { Peer::of(span) };
-        let peers = spans.iter().map(peer).collect();
-        let parents = parents(spans, services);
-        let mut lineage = Self { spans, peers, services, parents, tops: vec![None; spans.len()] };
-        lineage.find_tops();
-        lineage
+impl Lineage {
+    /// Becomes that of these spans, whose services have these numbers.
+    pub(crate) fn fill(&mut self, spans: &[Span], services: &[u32]) {
+        self.services.clear();
+        self.services.extend(services);
+        self.peers.clear();
+        self.peers.extend(spans.iter().map(|span| if plain(span.kind) { Peer::default() } else { Peer::of(span) }));
+        let role = |(span, peer): (&Span, &Peer)| match span.kind {
+            Kind::Client if peer.is_receiver => Kind::Consumer,
+            kind => kind,
+        };
+        self.roles.clear();
+        self.roles.extend(spans.iter().zip(&self.peers).map(role));
+        self.find_parents(spans);
+        self.find_tops();
     }
 
     /// The role of a span: its kind, but a client that receives messages is a consumer.
     pub(crate) fn role(&self, index: usize) -> Kind {
-        match self.spans[index].kind {
-            Kind::Client if self.peers[index].is_receiver => Kind::Consumer,
-            kind => kind,
-        }
+        self.roles[index]
     }
 
     /// The number of a span's service.
     pub(crate) fn service(&self, index: usize) -> u32 {
-        self.services.of_span(index)
+        self.services[index]
     }
 
     /// Whether two spans are of one service.
     pub(crate) fn is_same_service(&self, left: usize, right: usize) -> bool {
         self.service(left) == self.service(right)
+    }
+
+    /// The span of an id: the one that calls or sends if several have it, else the first.
+    pub(crate) fn with_id(&self, id: SpanId) -> Option<usize> {
+        self.holders.of(id).map(|held| held.caller.unwrap_or(held.first))
     }
 
     /// The span through which a span's service was entered, if its parent is of another one.
@@ -154,80 +92,79 @@ impl<'a> Lineage<'a> {
 
     /// Which of a service's spans is the caller, when the way up from another service's span ends at this one.
     pub(crate) fn calling(&self, index: usize) -> usize {
-        if plain(self.spans[index].kind) { self.outer_caller(index).unwrap_or(index) } else { index }
+        if plain(self.role(index)) { self.outer_caller(index).unwrap_or(index) } else { index }
     }
 
     fn is_plain_of(&self, index: usize, other: usize) -> bool {
-        plain(self.spans[index].kind) && self.is_same_service(index, other)
+        plain(self.role(index)) && self.is_same_service(index, other)
+    }
+
+    /// The parent of each span: the caller of the same id of a callee (Zipkin's two halves of a call), else who has the parent
+    /// id; of several the one of the same service, else the callee, else the first. Nobody is a parent of its own.
+    fn find_parents(&mut self, spans: &[Span]) {
+        let Self { holders, services, parents, .. } = self;
+        holders.fill(spans);
+        parents.clear();
+        if !holders.is_any_shared() {
+            let parent_id = |span: &Span| span.parent_span_id.filter(|parent_id| *parent_id != span.span_id);
+            let parent = |span| parent_id(span).and_then(|id| holders.of(id)).map(|held| held.first);
+            parents.extend(spans.iter().map(parent));
+            return;
+        }
+        let of_service = of_service(spans, services, holders);
+        let parent = |(span, service): (&Span, &u32)| {
+            if span.kind.is_callee() {
+                let caller = holders.of(span.span_id).and_then(|own| own.caller);
+                if caller.is_some() {
+                    return caller;
+                }
+            }
+            let parent_id = span.parent_span_id.filter(|parent_id| *parent_id != span.span_id)?;
+            let held = holders.of(parent_id)?;
+            if !held.is_shared {
+                return Some(held.first);
+            }
+            let same_service = of_service.get(&(parent_id, *service)).copied();
+            same_service.or(held.callee).or(Some(held.first))
+        };
+        parents.extend(spans.iter().zip(&*services).map(parent));
     }
 
     /// Each span is walked over once: a way that meets a known one ends there.
     fn find_tops(&mut self) {
-        let mut is_known = vec![false; self.spans.len()];
-        let mut way = Vec::new();
-        for start in 0..self.spans.len() {
-            if !plain(self.spans[start].kind) || is_known[start] {
+        let count = self.roles.len();
+        self.tops.clear();
+        self.tops.resize(count, None);
+        self.is_known.clear();
+        self.is_known.resize(count, false);
+        let mut way = std::mem::take(&mut self.way);
+        for start in 0..count {
+            if !plain(self.roles[start]) || self.is_known[start] {
                 continue;
             }
             let mut at = start;
             let top = loop {
-                is_known[at] = true;
+                self.is_known[at] = true;
                 way.push(at);
                 match self.parents[at].filter(|parent| self.is_plain_of(*parent, at)) {
                     None => break Some(at),
                     // Of a span on this very way nothing is known yet, which is what a circle is to have.
-                    Some(parent) if is_known[parent] => break self.tops[parent],
+                    Some(parent) if self.is_known[parent] => break self.tops[parent],
                     Some(parent) => at = parent,
                 }
             };
             way.drain(..).for_each(|index| self.tops[index] = top);
         }
+        self.way = way;
     }
 }
 
-/// The spans by their ids, and which span a link or a parent id means.
-fn holders(spans: &[Span]) -> HashMap<SpanId, Holders, RandomState> {
-    let mut holders: HashMap<SpanId, Holders, RandomState> =
-        HashMap::with_capacity_and_hasher(spans.len(), RandomState::default());
-    for (index, span) in spans.iter().enumerate() {
-        let alone = Holders { first: index, caller: None, callee: None, is_shared: false };
-        let mut is_shared = true;
-        let held = holders.entry(span.span_id).or_insert_with(|| {
-            is_shared = false;
-            alone
-        });
-        if is_shared {
-            held.is_shared = true;
-            held.first = earlier(spans, held.first, index);
-        }
-        let half = match span.kind {
-            kind if kind.is_caller() => &mut held.caller,
-            kind if kind.is_callee() => &mut held.callee,
-            _ => continue,
-        };
-        *half = Some(half.map_or(index, |other| earlier(spans, other, index)));
-    }
-    holders
-}
-
-/// Which of two spans comes first in canonical order.
-pub(crate) fn earlier(spans: &[Span], left: usize, right: usize) -> usize {
-    match identity::canonical(&spans[left], &spans[right]) {
-        Ordering::Greater => right,
-        Ordering::Less | Ordering::Equal => left,
-    }
-}
-
-/// The parent of each span: the caller of the same id of a callee (Zipkin's two halves of a call), else who has the parent
-/// id; of several the one of the same service, else the callee, else the first. Nobody is a parent of its own.
-fn parents(spans: &[Span], services: &Services<'_>) -> Vec<Option<usize>> {
-    let holders = holders(spans);
-    // Of the spans that share an id, the one of a given service; the callee's half if that service has both.
+/// Of the spans that share an id, the one of a given service; the callee's half if that service has both.
+fn of_service(spans: &[Span], services: &[u32], holders: &Holders) -> HashMap<(SpanId, u32), usize, RandomState> {
     let mut of_service: HashMap<(SpanId, u32), usize, RandomState> = HashMap::default();
-    let is_any_shared = holders.len() < spans.len();
     for (index, span) in spans.iter().enumerate() {
-        if is_any_shared && holders[&span.span_id].is_shared {
-            let slot = of_service.entry((span.span_id, services.of_span(index))).or_insert(index);
+        if holders.of(span.span_id).is_some_and(|held| held.is_shared) {
+            let slot = of_service.entry((span.span_id, services[index])).or_insert(index);
             *slot = match (spans[*slot].kind.is_callee(), span.kind.is_callee()) {
                 (true, false) => *slot,
                 (false, true) => index,
@@ -235,20 +172,16 @@ fn parents(spans: &[Span], services: &Services<'_>) -> Vec<Option<usize>> {
             };
         }
     }
-    let parent = |(index, span): (usize, &Span)| {
-        if is_any_shared && span.kind.is_callee() {
-            let caller = holders.get(&span.span_id).and_then(|own| own.caller);
-            if caller.is_some() {
-                return caller;
-            }
-        }
-        let parent_id = span.parent_span_id.filter(|parent_id| *parent_id != span.span_id)?;
-        let held = holders.get(&parent_id)?;
-        if !held.is_shared {
-            return Some(held.first);
-        }
-        let same_service = of_service.get(&(parent_id, services.of_span(index))).copied();
-        same_service.or(held.callee).or(Some(held.first))
-    };
-    spans.iter().enumerate().map(parent).collect()
+    of_service
+}
+
+/// Which of two spans comes first in canonical order.
+pub(crate) fn earlier(spans: &[Span], left: usize, right: usize) -> usize {
+    if left == right {
+        return left;
+    }
+    match identity::canonical(&spans[left], &spans[right]) {
+        Ordering::Greater => right,
+        Ordering::Less | Ordering::Equal => left,
+    }
 }

@@ -9,7 +9,7 @@ use clew_model::Span;
 use serde::{Deserialize, Serialize};
 
 use crate::key::OTHER;
-use crate::{EdgeFigures, EdgeKey, Figures, SeriesKey, trace};
+use crate::{EdgeFigures, EdgeKey, Figures, SeriesKey, Tally};
 
 /// Figures by unix minute: of series by the start of the span, of edges by the start of the caller.
 ///
@@ -36,7 +36,14 @@ impl Rollup {
     ///
     /// `keeps_exemplars` is false for a trace that will not be kept, to which nobody should be led.
     pub fn of_trace(spans: &[Span], keeps_exemplars: bool) -> Self {
-        Self { minutes: trace::minutes(spans, keeps_exemplars) }
+        let mut tally = Tally::default();
+        tally.add(spans, keeps_exemplars);
+        tally.into_rollup()
+    }
+
+    /// From minutes of which none is empty, and no figures are 0.
+    pub(crate) fn of_minutes(minutes: BTreeMap<u64, Minute>) -> Self {
+        Self { minutes }
     }
 
     /// Adds the figures of another.

@@ -74,8 +74,8 @@ export function ticksOf({ from, to, width }: Scale): Tick[] {
   return last.ticks;
 }
 
-/** Draws the axis: ticks and what is written at them. */
-export function drawAxis({ context, width, height }: Surface, scale: Scale, palette: Palette): void {
+/** Draws the axis: ticks and what is written at them, but for words where others stand already. */
+export function drawAxis({ context, width, height }: Surface, scale: Scale, palette: Palette, taken: [from: number, to: number] | null = null): void {
   context.font = '11px system-ui, sans-serif';
   context.textBaseline = 'middle';
   for (const { at, label } of ticksOf(scale)) {
@@ -85,7 +85,8 @@ export function drawAxis({ context, width, height }: Surface, scale: Scale, pale
     const room = context.measureText(label).width + 5;
     context.fillStyle = palette.muted;
     // At the right end a label stands on the other side of its tick.
-    context.fillText(label, x + room > width ? x - room : x + 4, height / 2);
+    const left = x + room > width ? x - room : x + 4;
+    if (!taken || left > taken[1] || left + room < taken[0]) context.fillText(label, left, height / 2);
   }
 }
 

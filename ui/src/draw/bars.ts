@@ -204,7 +204,11 @@ function failure(model: Model, span: number): [mark: string, words: string] | nu
 }
 
 const GAP_PIXELS = 6;
+/** What is seen of a bar behind words that lie upon it, so that its end shows. */
+const END_PIXELS = 12;
 const CROSS_PIXELS = 7;
+/** Between the cross of an error and its word; the disc of an origin is wider. */
+const CROSS_GAP_PIXELS = 6;
 
 /** Writes beside a bar, to its right where there is room, else to its left, else upon it. */
 function drawLabel(surface: Surface, scene: Scene, text: string, left: number, right: number, y: number, failed: [string, string] | null): void {
@@ -220,13 +224,13 @@ function drawLabel(surface: Surface, scene: Scene, text: string, left: number, r
     return;
   }
   const textWidth = scene.labels ? LETTERS.widthOf(context, text) : 0;
-  const crossWidth = failed ? (scene.labels ? CROSS_PIXELS + 10 + LETTERS.widthOf(context, failed[1]) : CROSS_PIXELS + 2) : 0;
+  const crossWidth = failed ? (scene.labels ? CROSS_PIXELS + 8 + CROSS_GAP_PIXELS + LETTERS.widthOf(context, failed[1]) : CROSS_PIXELS + 2) : 0;
   const room = textWidth + crossWidth;
   if (room === 0) return;
   if (x + room > width - 2) {
     x = shownLeft - GAP_PIXELS - room;
     if (x < 2) {
-      x = Math.max(Math.min(shownRight, width) - room - GAP_PIXELS, 4);
+      x = Math.max(Math.min(shownRight, width) - room - END_PIXELS, 4);
       context.globalAlpha = 0.82;
       context.fillStyle = palette.bg;
       context.fillRect(x - 4, y + barTop, room + 8, barHeight);
@@ -242,7 +246,7 @@ function drawLabel(surface: Surface, scene: Scene, text: string, left: number, r
   drawCross(context, crossX, middle, failed[0] === 'origin', palette);
   if (!scene.labels) return;
   context.fillStyle = palette.error;
-  context.fillText(failed[1], crossX + CROSS_PIXELS + 3, middle);
+  context.fillText(failed[1], crossX + CROSS_PIXELS + CROSS_GAP_PIXELS, middle);
 }
 
 /** The cross of an error; a full disc around it where the error began. */
@@ -298,7 +302,7 @@ function hatch(surface: Surface, { palette, barHeight }: Scene, left: number, ri
 }
 
 /** Which of the palette's colours a kind of span has. */
-export const KIND_COLOURS = [6, 5, 0, 4, 2, 8];
+export const KIND_COLOURS = [6, 9, 0, 4, 2, 8];
 
 /** The colour of a span's bar. */
 export function colourOf({ model, palette, colour }: Pick<Scene, 'model' | 'palette' | 'colour'>, span: number): string {
@@ -309,10 +313,10 @@ export function colourOf({ model, palette, colour }: Pick<Scene, 'model' | 'pale
 
 let known: { palette: Palette; shades: string[] } | null = null;
 
-/** From the ground to one hue, for much and little. */
+/** From near the ground to one hue, for little and much: little must still be seen where it is painted pale. */
 function shades(palette: Palette): string[] {
   if (known?.palette !== palette) {
-    const made = Array.from({ length: 9 }, (_, at) => `color-mix(in oklab, ${palette.services[4]} ${18 + at * 10.25}%, ${palette.bg})`);
+    const made = Array.from({ length: 9 }, (_, at) => `color-mix(in oklab, ${palette.services[4]} ${36 + at * 8}%, ${palette.bg})`);
     known = { palette, shades: made };
   }
   return known.shades;

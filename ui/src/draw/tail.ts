@@ -1,10 +1,19 @@
-import type { Scene } from './bars';
+import type { Palette } from './palette';
+import type { Scale } from './scale';
 import type { Surface } from './surface';
 
-/** Draws the second horizon under the bars: where the root ended, beyond which nobody waited any more. */
-export function drawTail({ context, width, height }: Surface, { model, scale, palette }: Scene): void {
-  if (model.tailStart === null) return;
-  const x = scale.x(model.tailStart);
+/** The second horizon: where the root ended, beyond which nobody waited any more. */
+export interface Tail {
+  /** `null` where nothing went on after the root. */
+  tailStart: number | null;
+  scale: Scale;
+  palette: Palette;
+}
+
+/** Draws it, under all else. */
+export function drawTail({ context, width, height }: Surface, { tailStart, scale, palette }: Tail): void {
+  if (tailStart === null) return;
+  const x = scale.x(tailStart);
   if (x > width) return;
   context.fillStyle = palette.hover;
   context.fillRect(Math.max(x, 0), 0, width - Math.max(x, 0), height);
@@ -19,18 +28,16 @@ export function drawTail({ context, width, height }: Surface, { model, scale, pa
   context.setLineDash([]);
 }
 
-/** Names the second horizon, upon all else. */
-export function nameTail({ context, width, height }: Surface, { model, scale, palette, labels }: Scene): void {
-  if (model.tailStart === null || !labels) return;
-  const x = scale.x(model.tailStart);
-  if (x < 0 || x > width) return;
+/** Names it on the axis, where no row can lie under the words, and gives the room that they take. */
+export function nameTail({ context, width, height }: Surface, { tailStart, scale, palette }: Tail): [from: number, to: number] | null {
+  const x = tailStart === null ? -1 : scale.x(tailStart);
+  if (x < 0 || x > width) return null;
   context.font = '11px system-ui, sans-serif';
   context.textBaseline = 'middle';
   const words = 'after the root';
   const room = context.measureText(words).width;
   const left = x + 6 + room < width ? x + 6 : x - room - 6;
-  context.fillStyle = palette.bg;
-  context.fillRect(left - 3, height - 19, room + 6, 15);
   context.fillStyle = palette.muted;
-  context.fillText(words, left, height - 11);
+  context.fillText(words, left, height / 2);
+  return [left - 6, left + room + 6];
 }

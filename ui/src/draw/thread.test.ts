@@ -15,11 +15,16 @@ test('pieces that are long enough to see are followed', () => {
 });
 
 test('of short pieces, the longest in each column of pixels', () => {
-  expect(followed(0.2, 0.5, 0.3, 0.1, 0.2, 0.7, 0.4)).toEqual([1, 5, 6]);
+  expect(followed(0.2, 0.5, 0.3, 0.1, 0.2, 0.7, 0.4)).toEqual([0, 1, 5, 6]);
 });
 
 test('a run that is too short to see is stepped over, unless the thread begins with it', () => {
   expect(followed(10, 0.5, 0.5, 20)).toEqual([0, 3]);
   expect(followed(0.5, 0.5, 20)).toEqual([0, 2]);
   expect(followed(10, 1.2, 1.2, 20)).toEqual([0, 1, 2, 3]);
+});
+
+test('the thread is led from where it begins and to where it ends, though both are too short to see', () => {
+  expect(followed(0.2, 0.5, 20, 0.4, 0.1)).toEqual([0, 2, 3, 4]);
+  expect(followed(0.1, 0.1, 0.1)).toEqual([0, 1, 2]);
 });

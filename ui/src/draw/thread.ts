@@ -95,9 +95,11 @@ function followed(line: Line, { factor, from }: Scale, first: number, last: numb
  */
 export function follow({ from: begins, to: ends }: Pick<Line, 'from' | 'to'>, factor: number, from: number, first: number, last: number, pieces: Int32Array): number {
   let count = 0;
+  // The thread begins and ends at the root, however short it was there.
+  if (first === 0 && last > 0 && (ends[0]! - begins[0]!) * factor < FOLLOWED_PIXELS) pieces[count++] = 0;
   // A run of short pieces, the longest in its column of pixels, and how many had been followed when it began.
   let [column, best, most, runFrom, kept] = [NaN, -1, 0, 0, 0];
-  for (let at = first; at <= last; at++) {
+  for (let at = first + count; at <= last; at++) {
     const left = (begins[at]! - from) * factor;
     const length = (ends[at]! - begins[at]!) * factor;
     if (length >= FOLLOWED_PIXELS) {
@@ -121,6 +123,7 @@ export function follow({ from: begins, to: ends }: Pick<Line, 'from' | 'to'>, fa
     }
   }
   if (best >= 0) pieces[count++] = best;
+  if (last === begins.length - 1 && best >= 0 && best !== last) pieces[count++] = last;
   return count;
 }
 

@@ -2,6 +2,17 @@ const ELLIPSIS = '\u2026';
 /** Words of a font that are remembered; a screen shows some hundred. */
 const KEPT_MAX = 1_000;
 
+/** How much of the room the end of a path may take where its middle is left out. */
+const TAIL_SHARE_MAX = 0.9;
+
+/** What is shown of words. */
+export interface Cut {
+  shown: string;
+  /** How many code units of their beginning and of their end are in it; all of them are the beginning of words that are whole. */
+  head: number;
+  tail: number;
+}
+
 /** What a canvas must have to measure. */
 export type Measuring = Pick<CanvasRenderingContext2D, 'font' | 'measureText'>;
 
@@ -11,7 +22,7 @@ export type Measuring = Pick<CanvasRenderingContext2D, 'font' | 'measureText'>;
  */
 export class Letters {
   private readonly widths = new Map<string, number>();
-  private readonly cuts = new Map<string, { room: number; cut: string }>();
+  private readonly cuts = new Map<string, { room: number; cut: Cut }>();
   private readonly baselines = new Map<number, number>();
 
   /** A font as the style sheet writes it: `11px system-ui`. */
@@ -22,13 +33,16 @@ export class Letters {
     return kept(this.widths, words, () => context.measureText(words).width);
   }
 
-  /** Words that take at most so many pixels: whole where they do, else as many letters as there is room for. */
-  cutTo(context: Measuring, words: string, room: number): string {
-    if (this.widthOf(context, words) <= room) return words;
+  /**
+   * Words that take at most so many pixels: whole where they do, else as many letters as there is room for. What may be a
+   * path loses its middle: calls of one service, or of one address, differ in their ends.
+   */
+  cutTo(context: Measuring, words: string, room: number, mayBePath = true): Cut {
+    if (this.widthOf(context, words) <= room) return { shown: words, head: words.length, tail: 0 };
     const known = this.cuts.get(words);
     if (known?.room === room) return known.cut;
     this.cuts.delete(words);
-    return kept(this.cuts, words, () => ({ room, cut: cut(context, words, room) })).cut;
+    return kept(this.cuts, words, () => ({ room, cut: cut(context, words, room, mayBePath) })).cut;
   }
 
   /** Where letters stand in a line of that height, from its top: as a browser places them, at whole pixels. */
@@ -57,14 +71,22 @@ function kept<K, V>(all: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-function cut(context: Measuring, words: string, room: number): string {
-  let [low, high] = [0, words.length - 1];
+function cut(context: Measuring, words: string, room: number, mayBePath: boolean): Cut {
+  const end = mayBePath ? words.slice(tailFrom(words)) : '';
+  const tail = end !== '' && context.measureText(ELLIPSIS + end).width <= room * TAIL_SHARE_MAX ? end : '';
+  let [low, high] = [0, words.length - tail.length - 1];
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (context.measureText(words.slice(0, middle) + ELLIPSIS).width <= room) low = middle;
+    if (context.measureText(words.slice(0, middle) + ELLIPSIS + tail).width <= room) low = middle;
     else high = middle - 1;
   }
   // A letter of two code units is left out whole.
-  const end = /[\ud800-\udbff]/.test(words.charAt(low - 1)) ? low - 1 : low;
-  return words.slice(0, end) + ELLIPSIS;
+  const head = /[\ud800-\udbff]/.test(words.charAt(low - 1)) ? low - 1 : low;
+  return { shown: words.slice(0, head) + ELLIPSIS + tail, head, tail: tail.length };
+}
+
+/** Where the last part of a path begins, with its slash; where the words end, if they are no path. */
+function tailFrom(words: string): number {
+  const slash = words.lastIndexOf('/');
+  return slash > 0 && slash < words.length - 1 ? slash : words.length;
 }

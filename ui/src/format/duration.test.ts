@@ -29,4 +29,5 @@ test('what people write is read', () => {
 
 test('shares', () => {
   expect([percent(0.456), percent(0.003), percent(0), percent(1)]).toEqual(['46 %', '0.3 %', '0 %', '100 %']);
+  expect([percent(0.0003), percent(0.996)], 'neither nothing nor all').toEqual(['< 0.1 %', '99 %']);
 });

@@ -27,9 +27,11 @@ function digits(value: number): string {
   return value.toFixed(value >= 9.995 ? 1 : 2);
 }
 
-/** A share as a percentage: `46 %`, `0.3 %`. */
+/** A share as a percentage: `46 %`, `0.3 %`. Nothing but zero is shown as zero, and nothing but all as all: as in the sentence. */
 export function percent(share: number): string {
   const value = share * 100;
+  if (value > 0 && value < 0.05) return '< 0.1 %';
+  if (value > 99 && value < 100) return '99 %';
   return `${value >= 10 || value === 0 ? Math.round(value) : value.toFixed(1)} %`;
 }
 

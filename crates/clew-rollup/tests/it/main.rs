@@ -9,3 +9,4 @@ mod properties;
 mod reference;
 mod rollup;
 mod size;
+mod tally;

@@ -53,7 +53,7 @@ fn any_span() -> impl Strategy<Value = Span> {
     )
 }
 
-fn any_trace() -> impl Strategy<Value = Vec<Span>> {
+pub(crate) fn any_trace() -> impl Strategy<Value = Vec<Span>> {
     prop::collection::vec(any_span(), 0..24).prop_map(identity::distinct)
 }
 

@@ -50,6 +50,7 @@ pub fn judge(view: &View, disk: &dyn Disk, script: &Script, ledger: &mut Ledger)
         figures(view, &tenant, &found, ledger)?;
         all.insert(tenant, found);
     }
+    pins(view, ledger)?;
     names(view, &all, script, ledger)?;
     feed(view, script, ledger)?;
     Ok(all)
@@ -60,12 +61,16 @@ pub(super) fn none_is_over(view: &View, retention: &Retention, now_unix_nanos: u
     for block in &view.blocks {
         for tenant in block.meta().tenants.iter().map(|part| &part.tenant) {
             let oldest = oldest_kept(retention, tenant, now_unix_nanos);
-            let mut youngest = 0;
-            let lost = block.for_each_trace(Some(tenant), |_, _, spans| {
+            let (mut youngest, mut is_pinned) = (0, true);
+            let lost = block.for_each_trace(Some(tenant), |_, id, spans| {
                 youngest = spans.iter().map(|span| span.received_unix_nanos).fold(youngest, u64::max);
+                is_pinned &= view.pins.contains(tenant, id);
                 Ok::<(), String>(())
             })?;
-            if !lost.is_empty() || youngest < oldest {
+            if let Some(error) = lost.first() {
+                return Err(format!("L6: block {} cannot be read: {error}", block.meta().name));
+            }
+            if youngest < oldest && !is_pinned {
                 return Err(format!("R1: block {} holds spans of tenant {tenant} that are over", block.meta().name));
             }
         }
@@ -88,7 +93,7 @@ pub(super) fn still_read(view: &View, found: &Found) -> Result<(), String> {
     Ok(())
 }
 
-fn tenants() -> impl Iterator<Item = Tenant> {
+pub(super) fn tenants() -> impl Iterator<Item = Tenant> {
     TENANTS.iter().map(|name| Tenant::new(name).expect("a name of letters"))
 }
 
@@ -153,7 +158,7 @@ fn rows(view: &View, tenant: &Tenant, known: &BTreeSet<TraceId>) -> Result<BTree
     Ok(found)
 }
 
-fn has(spans: &[Span], span: &Span) -> bool {
+pub(super) fn has(spans: &[Span], span: &Span) -> bool {
     spans.iter().any(|other| other.span_id == span.span_id && other.is_same_as(span))
 }
 
@@ -236,6 +241,9 @@ fn questions(
     let which = (ledger.records.len() + tenant.as_str().len()) % 3;
     for request in requests_about(tenant, spans).into_iter().skip(which).take(1) {
         let answer = view.scan(&request, &|| false).map_err(told)?;
+        if let Some(incomplete) = answer.incomplete {
+            return Err(format!("L6: an answer lacks something: {}", incomplete.detail));
+        }
         let mut answers: BTreeMap<TraceId, TraceMatch> = answer.matches.into_iter().map(|m| (m.trace_id, m)).collect();
         for (id, spans) in found {
             let answered = answers.remove(id);
@@ -395,6 +403,23 @@ fn feed(view: &View, script: &Script, ledger: &mut Ledger) -> Result<(), String>
             // The records of what is deleted go with it.
             None if ledger.thinned.contains(&known.0) => {}
             other => return Err(format!("T3: record {number} is {other:?}, not {known:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// R1: what was pinned is, and nothing else.
+fn pins(view: &View, ledger: &Ledger) -> Result<(), String> {
+    let is_sure = |key: &&(Tenant, TraceId)| !ledger.pin_doubts.contains(key);
+    if let Some((tenant, id)) = ledger.pins.iter().filter(is_sure).find(|(tenant, id)| !view.pins.contains(tenant, *id))
+    {
+        return Err(format!("R1: trace {id} of tenant {tenant} is not pinned any more"));
+    }
+    for tenant in tenants() {
+        let mut pins = view.pins.of_tenant(&tenant).map(|pin| (pin.tenant.clone(), pin.trace_id));
+        let stray = pins.find(|key| !ledger.pins.contains(key) && !ledger.pin_doubts.contains(key));
+        if let Some((_, id)) = stray {
+            return Err(format!("R1: trace {id} of tenant {tenant} is pinned, and nobody did that"));
         }
     }
     Ok(())

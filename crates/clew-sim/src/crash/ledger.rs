@@ -6,7 +6,7 @@ use clew_block::BlockName;
 use clew_model::{Span, Tenant, TraceId, Verdict};
 use clew_store::Outcome;
 use clew_store::catalog::Deletion;
-use clew_store::keep::Retention;
+use clew_store::keep::{Pins, Retention};
 use clew_store::settle::Settlement;
 
 use super::left_out::{LeftOut, Whose};
@@ -71,6 +71,10 @@ pub struct Ledger {
     pub(super) drops: bool,
     /// Traces that merges left out.
     pub(super) left_out: LeftOut,
+    /// The traces that are pinned.
+    pub(super) pins: BTreeSet<(Tenant, TraceId)>,
+    /// Those of which a pin or its end was under way, and whose next start says which.
+    pub(super) pin_doubts: BTreeSet<(Tenant, TraceId)>,
     /// Settlements that had no room for all that had arrived.
     pub(super) behind: u64,
     /// Tenants that something was deleted of, or is over: their figures speak of more than is there.
@@ -179,15 +183,42 @@ impl Ledger {
         self.left_out.settled(&(tenant.clone(), *id), verdict, may_fail);
         if self.drops && !verdict.keep {
             self.thinned.insert(tenant.clone());
-            for record in &mut self.records {
-                for (fate, piece) in record.fates.iter_mut().zip(&script.pieces[record.batch]) {
-                    if *fate == Fate::Sure && piece.tenant == *tenant && piece.trace_id == *id {
-                        *fate = Fate::Over;
-                    }
-                }
+            if !self.pins.contains(&(tenant.clone(), *id)) {
+                self.turn((tenant, *id), (Fate::Sure, Fate::Over), script);
             }
         }
         self.settled.insert(number, settled);
+    }
+
+    /// Pieces of a trace whose fate is the first have the second from now on.
+    fn turn(&mut self, (tenant, id): (&Tenant, TraceId), (from, to): (Fate, Fate), script: &Script) {
+        for record in &mut self.records {
+            for (fate, piece) in record.fates.iter_mut().zip(&script.pieces[record.batch]) {
+                if *fate == from && piece.tenant == *tenant && piece.trace_id == id {
+                    *fate = to;
+                }
+            }
+        }
+    }
+
+    /// A trace is about to be pinned, or its pin to be taken off.
+    pub(super) fn pinning(&mut self, tenant: &Tenant, id: TraceId) {
+        self.pin_doubts.insert((tenant.clone(), id));
+    }
+
+    /// It is pinned now, or it is not: whatever there is of it stays, or may go as that of others.
+    pub(super) fn pinned(&mut self, tenant: &Tenant, id: TraceId, is_pinned: bool, script: &Script) {
+        let key = (tenant.clone(), id);
+        self.pin_doubts.remove(&key);
+        if is_pinned {
+            self.pins.insert(key);
+            self.turn((tenant, id), (Fate::Over, Fate::Sure), script);
+        } else if self.pins.remove(&key) && self.drops {
+            let last = self.settled.values().rev().find(|(owner, trace, ..)| (owner, *trace) == (tenant, id));
+            if last.is_some_and(|(.., verdict)| !verdict.keep) {
+                self.turn((tenant, id), (Fate::Sure, Fate::Over), script);
+            }
+        }
     }
 
     /// A deletion begins.
@@ -218,7 +249,9 @@ impl Ledger {
         for record in &mut self.records {
             for (fate, piece) in record.fates.iter_mut().zip(&script.pieces[record.batch]) {
                 let oldest = oldest_kept(retention, &piece.tenant, now_unix_nanos);
-                if *fate == Fate::Sure && piece.spans.iter().all(|span| span.received_unix_nanos < oldest) {
+                let is_over = piece.spans.iter().all(|span| span.received_unix_nanos < oldest);
+                let is_pinned = self.pins.contains(&(piece.tenant.clone(), piece.trace_id));
+                if *fate == Fate::Sure && is_over && !is_pinned {
                     self.thinned.insert(piece.tenant.clone());
                     *fate = Fate::Over;
                 }
@@ -226,8 +259,8 @@ impl Ledger {
         }
     }
 
-    /// A start: what was under way is there or not, and a deletion counts if the catalog has it.
-    pub(super) fn restarted(&mut self, deletions: &[Deletion]) {
+    /// A start: what was under way is there or not, and a deletion or a pin counts if the catalog has it.
+    pub(super) fn restarted(&mut self, deletions: &[Deletion], pins: &Pins, script: &Script) {
         self.may_have_settled = true;
         for record in &mut self.records {
             record.ticket = None;
@@ -241,6 +274,9 @@ impl Ledger {
             if deletions.iter().any(is_it) {
                 self.lose(&doubt);
             }
+        }
+        for (tenant, id) in std::mem::take(&mut self.pin_doubts) {
+            self.pinned(&tenant, id, pins.contains(&tenant, id), script);
         }
     }
 
@@ -259,6 +295,11 @@ impl Ledger {
         for (record, piece) in &doubt.pieces {
             self.records[*record].fates[*piece] = Fate::Gone;
         }
+        let is_gone = |(tenant, id): &(Tenant, TraceId)| {
+            *tenant == doubt.tenant && doubt.trace_id.is_none_or(|deleted| deleted == *id)
+        };
+        self.pins.retain(|key| !is_gone(key));
+        self.pin_doubts.retain(|key| !is_gone(key));
     }
 }
 

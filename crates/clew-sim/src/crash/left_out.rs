@@ -69,6 +69,9 @@ impl LeftOut {
     /// T3: whether the blocks know of them.
     pub(super) fn are_known(&self, view: &View) -> Result<(), String> {
         match self.traces.iter().find(|((tenant, id), hour)| !view.was_dropped(tenant, *id, **hour..=u32::MAX)) {
+            Some(_) if view.blocks.iter().any(|block| !block.damage().is_empty()) => {
+                Err("L6: what blocks know of traces that were left out cannot be read".to_owned())
+            }
             Some(((tenant, id), hour)) => {
                 Err(format!("T3: nobody knows that trace {id} of tenant {tenant} was left out in hour {hour}"))
             }

@@ -58,7 +58,6 @@ pub struct Life {
     pub wrong: Vec<String>,
     config: StoreConfig,
     script: Arc<Script>,
-    port: Arc<dyn Disk>,
     disk: FaultyDisk,
     clock: Arc<ManualClock>,
     keeper: Keeper,
@@ -90,13 +89,14 @@ impl Life {
         unix_nanos: u64,
     ) -> Result<Self, OpenError> {
         let clock = Arc::new(ManualClock::new(unix_nanos));
-        let ports = Ports { disk: Arc::clone(&port), clock: Arc::clone(&clock) as _ };
+        let ports = Ports { disk: port, clock: Arc::clone(&clock) as _ };
         let Started { keeper, growing, machine, writer, recovered, damage, lost, intake, .. } = start(&config, &ports)?;
         let settler = Settler::new(Box::new(Moody::default()), config.clone(), keeper.judge_state());
         let mut ledger = ledger.clone();
         ledger.drops = config.merge.full_for < KEPT_FULL;
-        ledger.restarted(&keeper.view().view().deletions);
-        ledger.left_out.restarted(&keeper.view().view());
+        let view = keeper.view().view();
+        ledger.restarted(&view.deletions, &view.pins, script);
+        ledger.left_out.restarted(&view);
         Ok(Self {
             recovered,
             damage,
@@ -105,7 +105,6 @@ impl Life {
             wrong: Vec::new(),
             config,
             script: Arc::clone(script),
-            port,
             disk: disk.clone(),
             clock,
             keeper,
@@ -200,6 +199,8 @@ impl Life {
             Step::Cut => self.step(Event::Cut),
             Step::Seal => self.seal(),
             Step::Delete(tenant, trace_id) => self.delete(tenant, *trace_id),
+            Step::Pin(tenant, trace_id) => self.pin(tenant, *trace_id, true),
+            Step::Unpin(tenant, trace_id) => self.pin(tenant, *trace_id, false),
             Step::Expire => self.expire(),
             // What could not be written is tried again; what is read stays the same.
             Step::Purge => drop(self.losing_blocks(Keeper::purge)),
@@ -361,6 +362,28 @@ impl Life {
         }
     }
 
+    /// Pins a trace, or takes its pin off.
+    fn pin(&mut self, tenant: &Tenant, trace_id: TraceId, is_pin: bool) {
+        // What is gone by now does not come back; nobody pins while that is not known.
+        if self.check().is_none() {
+            return;
+        }
+        let was_pinned = self.ledger.pins.contains(&(tenant.clone(), trace_id));
+        self.note(|ledger| ledger.pinning(tenant, trace_id));
+        let result = if is_pin {
+            self.keeper.pin(tenant.clone(), trace_id, None)
+        } else {
+            self.keeper.unpin(tenant.clone(), trace_id)
+        };
+        let script = Arc::clone(&self.script);
+        match result {
+            Ok(()) => self.note(|ledger| ledger.pinned(tenant, trace_id, is_pin, &script)),
+            // Whether it counts is known after the next start.
+            Err(KeepError::Poisoned(_)) => {}
+            Err(_) => self.note(|ledger| ledger.pinned(tenant, trace_id, was_pinned, &script)),
+        }
+    }
+
     fn expire(&mut self) {
         let (now, script, retention) = (self.unix_nanos(), Arc::clone(&self.script), self.config.retention.clone());
         self.note(|ledger| ledger.expiring(&retention, now, &script));
@@ -389,10 +412,12 @@ impl Life {
 
     fn ask(&mut self) -> Result<Found, String> {
         let mut found = Err(String::new());
-        let (view, port, script) = (self.view(), Arc::clone(&self.port), Arc::clone(&self.script));
-        self.note(|ledger| found = judge(&view, &*port, &script, ledger));
+        // Whether a file has changed is not asked through what is wrong with reads.
+        let (view, disk, script) = (self.view(), self.disk.memory().clone(), Arc::clone(&self.script));
+        self.note(|ledger| found = judge(&view, &disk, &script, ledger));
+        let found = found?;
         self.ledger.left_out.are_known(&view)?;
-        found
+        Ok(found)
     }
 
     /// Changes the ledger, and remembers how far the disk was.

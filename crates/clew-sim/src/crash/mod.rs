@@ -10,11 +10,13 @@
 //! | `ledger` | what was promised |
 //! | `left_out` | what was promised of traces that merges left out |
 //! | `judge` | whether it was kept: the naive oracle |
+//! | `rot` | whether it was told what was not, on a disk that rots |
 
 mod judge;
 mod ledger;
 mod left_out;
 mod life;
+mod rot;
 mod script;
 
 use std::time::Duration;
@@ -26,6 +28,7 @@ use clew_store::{SettleConfig, StoreConfig};
 pub use self::judge::{Found, judge};
 pub use self::ledger::Ledger;
 pub use self::life::Life;
+pub use self::rot::judge_damaged;
 pub use self::script::{Piece, Script, Step, batch};
 
 /// Where the simulated store keeps its data.

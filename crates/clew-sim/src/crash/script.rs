@@ -26,6 +26,10 @@ pub enum Step {
     Seal,
     /// Delete a trace, or all that a tenant has.
     Delete(Tenant, Option<TraceId>),
+    /// Pin a trace.
+    Pin(Tenant, TraceId),
+    /// Take the pin of a trace off, if there is one.
+    Unpin(Tenant, TraceId),
     /// Remove what is over.
     Expire,
     /// Write blocks anew that hold what was deleted.
@@ -86,8 +90,16 @@ const TRACE_SPANS_MAX: usize = 12;
 /// So that merges do not come where the workload draws.
 const MERGES_SALT: u64 = 0x6d65_7267;
 
-/// So that late spans do not come where anything else draws.
+/// So that pins do not come there either.
+const PINS_SALT: u64 = 0x7069_6e73;
+
+/// Nor late spans.
 const LATE_SALT: u64 = 0x6c61_7465;
+
+/// One seed in so many ends with a week in which nothing is sent.
+const SEEDS_A_WEEK: u64 = 8;
+
+const DAY_NANOS: u64 = 24 * 60 * MINUTE_NANOS;
 
 const SECOND_NANOS: u64 = 1_000_000_000;
 
@@ -167,6 +179,10 @@ impl Script {
             }
         }
         script.merge_between(&mut Seed::new(seed ^ MERGES_SALT));
+        script.pin_between(&mut Seed::new(seed ^ PINS_SALT));
+        if seed % SEEDS_A_WEEK == 5 {
+            script.idle_for_a_week();
+        }
         if drops(seed) {
             script.come_late(&mut Seed::new(seed ^ LATE_SALT), now);
         }
@@ -197,6 +213,36 @@ impl Script {
             now += 6 * MINUTE_NANOS;
             self.steps.extend([Step::Flush, Step::Ask, Step::Advance(6 * MINUTE_NANOS), Step::Settle, Step::Ask]);
         }
+    }
+
+    /// Lets traces be pinned between the other steps, in a third of the seeds; most pins are taken off again.
+    fn pin_between(&mut self, random: &mut Seed) {
+        if !random.percent(33) || self.pieces.is_empty() {
+            return;
+        }
+        let mut pinned = Vec::new();
+        for step in std::mem::take(&mut self.steps) {
+            self.steps.push(step);
+            if random.percent(6) {
+                let pieces = random.pick(&self.pieces);
+                let Piece { tenant, trace_id, .. } = random.pick(pieces).clone();
+                pinned.push((tenant.clone(), trace_id));
+                self.steps.push(Step::Pin(tenant, trace_id));
+            }
+            if !pinned.is_empty() && random.percent(3) {
+                let (tenant, trace_id) = pinned.swap_remove(random.below(pinned.len() as u64) as usize);
+                self.steps.push(Step::Unpin(tenant, trace_id));
+            }
+        }
+    }
+
+    /// Nothing is sent, and days pass: what there is is settled, merged, and over.
+    fn idle_for_a_week(&mut self) {
+        for _ in 0..7 {
+            self.steps.extend([Step::Advance(DAY_NANOS), Step::Idle, Step::Cut, Step::Seal, Step::Settle]);
+            self.steps.extend([Step::Merge, Step::Merge, Step::Expire, Step::Purge, Step::Bury]);
+        }
+        self.steps.push(Step::Ask);
     }
 
     /// Lets merges run and be committed between the other steps, which stay those of the seed.

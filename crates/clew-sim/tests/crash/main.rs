@@ -1,9 +1,10 @@
 //! The store against power cuts at every effect on its disk. `log` is about the log alone, `store` about all of it, `plants`
-//! about whether `store` would notice anything.
+//! about whether `store` would notice anything, `rot` about bytes that rot or cannot be read.
 
 mod log;
 mod plant;
 mod plants;
+mod rot;
 mod store;
 
 use clew_store::port::{Crash, Kept};

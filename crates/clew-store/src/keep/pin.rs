@@ -96,7 +96,8 @@ impl Keeper {
 
     /// Takes a pin off, if there is one.
     pub fn unpin(&mut self, tenant: Tenant, id: TraceId) -> Result<(), KeepError> {
-        if self.pinned().contains(&tenant, id) {
+        // A pin whose sync failed may count after a restart: then it cannot be said that there is none.
+        if self.pinned().contains(&tenant, id) || self.catalog.failure().is_some() {
             self.commit(Edit { unpinned: vec![(tenant, id)], ..Edit::default() })?;
             self.show_pins();
         }

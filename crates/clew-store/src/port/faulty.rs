@@ -43,6 +43,15 @@ pub enum Fault {
     Crash,
 }
 
+/// What is to go wrong at one read. The next one of the same bytes is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFault {
+    /// It fails.
+    Broken,
+    /// It ends halfway, as if the file did.
+    Short,
+}
+
 /// What a crash leaves of bytes that were written but not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
@@ -78,6 +87,8 @@ struct Script {
     effects: Vec<Effect>,
     faults: Vec<(usize, Fault)>,
     unreadable: Vec<(PathBuf, Range<u64>)>,
+    reads: usize,
+    read_faults: Vec<(usize, ReadFault)>,
     copied: BTreeSet<usize>,
     copies: Vec<(usize, MemoryDisk)>,
     full: bool,
@@ -117,6 +128,16 @@ impl FaultyDisk {
     /// Lets each read of a file that touches the range fail.
     pub fn set_unreadable(&self, path: &Path, range: Range<u64>) {
         self.script().unreadable.push((path.to_owned(), range));
+    }
+
+    /// Lets the read of that number, counted from zero since the disk was made, go wrong.
+    pub fn fail_read_at(&self, read: usize, fault: ReadFault) {
+        self.script().read_faults.push((read, fault));
+    }
+
+    /// How many reads there were.
+    pub fn reads(&self) -> usize {
+        self.script().reads
     }
 
     /// Flips one bit of a file, synced or not.
@@ -206,10 +227,21 @@ impl Disk for FaultyDisk {
     fn read_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         let end = offset.saturating_add(length as u64);
         let touched = |(of, range): &(PathBuf, Range<u64>)| of == path && range.start < end && offset < range.end;
-        if self.script().unreadable.iter().any(touched) {
+        let fault = {
+            let mut script = self.script();
+            let number = script.reads;
+            script.reads += 1;
+            let fault = script.read_faults.iter().find(|(at, _)| *at == number).map(|(_, fault)| *fault);
+            fault.or_else(|| script.unreadable.iter().any(touched).then_some(ReadFault::Broken))
+        };
+        if fault == Some(ReadFault::Broken) {
             return Err(Fault::Broken.into());
         }
-        self.disk.read_into(path, offset, length, bytes)
+        self.disk.read_into(path, offset, length, bytes)?;
+        if fault == Some(ReadFault::Short) {
+            bytes.truncate(bytes.len() / 2);
+        }
+        Ok(())
     }
 
     fn create(&self, path: &Path, length: u64) -> io::Result<Box<dyn DiskFile>> {

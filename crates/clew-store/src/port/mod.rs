@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use clock::{ManualClock, SystemClock};
-pub use faulty::{Crash, Effect, Fault, FaultyDisk, Kept};
+pub use faulty::{Crash, Effect, Fault, FaultyDisk, Kept, ReadFault};
 pub use memory::MemoryDisk;
 pub use real::RealDisk;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clew_model::identity::{distinct, has_repeats};
 use clew_model::scan::{Expired, ScanError, SpanSource as _};
 use clew_model::{Span, Tenant, TraceId, Verdict, summarize};
-use clew_rollup::Rollup;
+use clew_rollup::{Rollup, Tally};
 
 use super::book::{Book, Due};
 use super::judge::{Judge, Recent, Whole};
@@ -19,6 +19,10 @@ const READ_TRACES: usize = 1024;
 
 /// Traces of one settlement at most: what it writes is held in memory.
 const PASS_TRACES: usize = 16 * 1024;
+
+/// Looks that are given up in a row because something cannot be read, which may be over by the next one. Then what cannot be read
+/// is taken for lost, as the health tells, and the rest is settled.
+const UNREAD_LOOKS: u32 = 3;
 
 /// What one look decided, to be committed.
 #[derive(Debug, Default)]
@@ -41,6 +45,8 @@ pub struct Settlement {
     pub reversed: Vec<(Tenant, TraceId, String)>,
     /// Whether there is more to be settled at once.
     pub has_more: bool,
+    /// Whether some spans, or what is known of dropped traces, could not be read, time and again: they are taken for lost.
+    pub lacks_spans: bool,
     /// Whether there was no room for all that arrived; what there was no room for is settled later.
     pub is_behind: bool,
 }
@@ -52,13 +58,15 @@ pub struct Settler {
     config: StoreConfig,
     /// How the book was when it had no room last: how many traces were in it, and what it had seen.
     full: Option<(usize, u64)>,
+    /// How many looks in a row could not read something.
+    unread_looks: u32,
 }
 
 impl Settler {
     /// One that asks that judge, which goes on with what was committed.
     pub fn new(mut judge: Box<dyn Judge>, config: StoreConfig, judge_state: &[u8]) -> Self {
         judge.resume(judge_state);
-        Self { judge, recent: Recent::default(), config, full: None }
+        Self { judge, recent: Recent::default(), config, full: None, unread_looks: 0 }
     }
 
     /// Settles what is due, as far as it was received before `through`; each view that is taken now shows that, and the book
@@ -74,17 +82,22 @@ impl Settler {
         settlement.has_more = due.values().map(Vec::len).sum::<usize>() >= PASS_TRACES;
         for (tenant, due) in due {
             let mut settled = SettledTenant { tenant: tenant.clone(), records: Vec::new(), rollup: Rollup::default() };
+            let mut tally = Tally::default();
             for chunk in due.chunks(READ_TRACES) {
                 // Short-lived, so that what is sealed meanwhile need not stay in memory for it.
                 let view = views.view();
-                self.settle(&view, chunk, &mut settled, &mut settlement, expired)?;
+                self.settle(&view, chunk, &mut settled, &mut tally, &mut settlement, expired)?;
             }
             settlement.done.insert(tenant, due.into_iter().map(|(id, _)| id).collect());
             if !settled.records.is_empty() {
+                settled.rollup = tally.into_rollup();
                 settled.rollup.cap(self.config.settle.series_per_minute);
                 settled.rollup.cap_edges(self.config.settle.series_per_minute);
                 settlement.tenants.push(settled);
             }
+        }
+        if !settlement.lacks_spans {
+            self.unread_looks = 0;
         }
         settlement.judge_state = self.judge.state();
         Ok(settlement)
@@ -139,6 +152,7 @@ impl Settler {
         view: &View,
         due: &[(TraceId, u64)],
         into: &mut SettledTenant,
+        tally: &mut Tally,
         settlement: &mut Settlement,
         expired: Expired<'_>,
     ) -> Result<(), ScanError> {
@@ -149,9 +163,17 @@ impl Settler {
         } else {
             view.figured(&tenant, &ids, expired)?
         };
+        let past = Past::of(view, self.config.settle.dropped_hours(settlement.through_unix_nanos));
+        let unread = read.incomplete.map(|incomplete| incomplete.detail);
+        if let Some(detail) = unread.or_else(|| past.unread.as_ref().map(ToString::to_string)) {
+            if self.unread_looks < UNREAD_LOOKS {
+                self.unread_looks += 1;
+                return Err(ScanError::Storage(detail));
+            }
+            settlement.lacks_spans = true;
+        }
         let mut traces = read.spans.chunk_by(|one, next| one.trace_id == next.trace_id).peekable();
         let through = settlement.through_unix_nanos;
-        let past = Past::of(view, self.config.settle.dropped_hours(through));
         for (id, first_uncounted) in due {
             let Some(trace) = traces.next_if(|trace| trace[0].trace_id == *id) else { continue };
             // What comes later is another settlement's.
@@ -168,7 +190,7 @@ impl Settler {
             if trace.is_empty() {
                 continue;
             }
-            if let Some(record) = self.judged(&past, &tenant, trace, *first_uncounted, &mut into.rollup, settlement) {
+            if let Some(record) = self.judged(&past, &tenant, trace, *first_uncounted, tally, settlement) {
                 into.records.push(record);
             }
         }
@@ -182,7 +204,7 @@ impl Settler {
         tenant: &Tenant,
         trace: &[Span],
         first_uncounted: u64,
-        rollup: &mut Rollup,
+        tally: &mut Tally,
         settlement: &mut Settlement,
     ) -> Option<Record> {
         let is_new = |span: &&Span| span.received_unix_nanos >= first_uncounted;
@@ -205,7 +227,11 @@ impl Settler {
         if was_dropped && verdict.keep {
             settlement.reversed.push((tenant.clone(), summary.trace_id, verdict.rule.clone()));
         }
-        rollup.add(&count(trace, first_uncounted, verdict.keep));
+        if is_there {
+            tally.add_rollup(&count(trace, first_uncounted, verdict.keep));
+        } else {
+            tally.add(trace, verdict.keep);
+        }
         let late_span_count = if is_late { new_count } else { 0 };
         let last_received_unix_nanos = trace.iter().map(|span| span.received_unix_nanos).max().unwrap_or(0);
         let verdict = code_of(&mut settlement.verdicts, verdict);

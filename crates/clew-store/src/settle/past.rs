@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use clew_block::Block;
 use clew_block::sidecar::{Dropped, Fingerprint};
+use clew_block::{Block, ReadError};
 use clew_model::{Tenant, TraceId, Verdict};
 
 use crate::config::HOUR_NANOS;
@@ -16,23 +16,30 @@ pub(super) struct Past<'v> {
     dropped: Vec<Arc<Dropped>>,
     /// Those that were dropped in an earlier hour are forgotten.
     since: u32,
+    /// What could not be read of it.
+    pub(super) unread: Option<ReadError>,
 }
 
 impl<'v> Past<'v> {
     /// What is known of the traces that were dropped in these unix hours, if of any.
     pub(super) fn of(view: &'v View, hours: Option<RangeInclusive<u32>>) -> Self {
-        let Some(since) = hours.map(|hours| *hours.start()) else {
-            return Self { view, dropped: Vec::new(), since: 0 };
-        };
+        let mut past = Self { view, dropped: Vec::new(), since: 0, unread: None };
+        let Some(since) = hours.map(|hours| *hours.start()) else { return past };
+        past.since = since;
         // Nothing was left out of a block that stands in place of none, and one that was made before knows of nothing that is not
         // forgotten; an hour more, since the clock may have been set back.
         let may_know = |block: &&Arc<Block>| {
             let meta = block.meta();
             !meta.replaces.is_empty() && meta.created_unix_nanos / HOUR_NANOS + 1 >= u64::from(since)
         };
-        // What cannot be read is among the damage of its block.
-        let dropped = view.blocks.iter().filter(may_know).filter_map(|block| block.dropped().ok().flatten());
-        Self { view, dropped: dropped.collect(), since }
+        for block in view.blocks.iter().filter(may_know) {
+            match block.dropped() {
+                Ok(dropped) => past.dropped.extend(dropped),
+                // It is among the damage of its block, too.
+                Err(error) => past.unread = Some(error),
+            }
+        }
+        past
     }
 
     /// What was decided about a trace of which something older is there, or nothing; `None` when that is not known.

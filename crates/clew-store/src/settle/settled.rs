@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use clew_block::{Block, BlockName};
-use clew_model::identity::distinct;
+use clew_model::identity::{distinct, has_repeats};
 use clew_model::scan::{Expired, Incomplete, ScanError, SpanSource as _, TimeRange, TraceState};
 use clew_model::{Span, Tenant, TraceId, Verdict};
-use clew_rollup::Rollup;
+use clew_rollup::{Rollup, Tally};
 use foldhash::fast::RandomState;
 
 use super::book::{Book, Uncounted};
@@ -264,20 +264,22 @@ impl View {
         }
         ids.sort_unstable();
         ids.dedup();
+        let mut tally = Tally::default();
         for chunk in ids.chunks(READ_TRACES) {
             let read = self.figured(tenant, chunk, expired)?;
             answer.incomplete = answer.incomplete.take().or(read.incomplete);
-            let mut spans = read.spans.into_iter().peekable();
-            while let Some(first) = spans.next() {
-                let id = first.trace_id;
-                let mut trace = vec![first];
-                while let Some(next) = spans.next_if(|next| next.trace_id == id) {
-                    trace.push(next);
+            for trace in read.spans.chunk_by(|one, next| one.trace_id == next.trace_id) {
+                let repeated = has_repeats(trace).then(|| distinct(trace.to_vec()));
+                let trace = repeated.as_deref().unwrap_or(trace);
+                let first_uncounted = self.settled.first_uncounted(tenant, trace[0].trace_id);
+                if trace.iter().all(|span| span.received_unix_nanos >= first_uncounted) {
+                    tally.add(trace, true);
+                } else {
+                    tally.add_rollup(&count(trace, first_uncounted, true));
                 }
-                let delta = count(&distinct(trace), self.settled.first_uncounted(tenant, id), true);
-                answer.rollup.add_minutes(&delta, from..to);
             }
         }
+        answer.rollup.add_minutes(&tally.into_rollup(), from..to);
         Ok(())
     }
 

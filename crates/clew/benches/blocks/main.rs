@@ -16,6 +16,8 @@ mod folder;
 #[path = "../measure/mod.rs"]
 mod measure;
 mod questions;
+#[path = "../measure/reader.rs"]
+#[allow(dead_code, reason = "shared with benchmarks that use more of it")]
 mod reader;
 mod seal;
 mod server;

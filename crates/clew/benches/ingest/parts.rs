@@ -8,7 +8,9 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use clew_model::Tenant;
+use clew_model::{Span, Tenant, summarize};
+use clew_rollup::{Rollup, Tally};
+use clew_sim::workload::Workload;
 use clew_store::live::Live;
 use clew_store::{Batch, Encoding, Outcome, Ports, Protocol, Source, Store, StoreConfig, Tenants};
 use clew_wire::otlp::{self, AdmitOptions, Limits, ResourceView, ScopeView, SpanSink, SpanView};
@@ -17,6 +19,9 @@ use crate::measure::cpu::{ROUNDS, calibrate, fastest, fastest_of, process_cpu_na
 
 /// Spans that the replay is measured on.
 const REPLAY_SPANS: usize = 1_000_000;
+/// Traces that figures are measured on: they stay in the cache, as those do that were just read; and how often each is.
+const FIGURED_TRACES: usize = 100;
+const FIGURED_ROUNDS: usize = 60;
 
 /// Measures and prints each part; returns the calibration in nanoseconds a span.
 pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<f64> {
@@ -41,10 +46,38 @@ pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<
     }));
     show("head: walk, intern, append, index", head);
     println!("{:<44}{:>10.0}", "head: bytes of memory a span", live.bytes() as f64 / live.span_count() as f64);
+    figures(&show);
     let scratch = tempfile::tempdir_in(std::env::current_dir()?)?;
     replay(requests, request_spans, scratch.path(), &show)?;
     sync_of_the_folder(scratch.path())?;
     Ok(calibration)
+}
+
+/// What figures take, of whole traces as settling hands them over.
+fn figures(show: &impl Fn(&str, f64)) {
+    let mut workload = Workload::new(1);
+    let start_unix_nanos = unix_nanos();
+    let traces: Vec<Vec<Span>> = (0..FIGURED_TRACES).map(|_| workload.next_trace(start_unix_nanos)).collect();
+    let spans = traces.iter().map(Vec::len).sum::<usize>() * FIGURED_ROUNDS;
+    let each = || (0..FIGURED_ROUNDS).flat_map(|_| &traces);
+    let tally = fastest(spans, || {
+        let mut tally = Tally::default();
+        for trace in each() {
+            tally.add(trace, true);
+        }
+        black_box(tally.into_rollup());
+    });
+    show("tally: figures of whole traces", tally);
+    let sum = fastest(spans, || {
+        let mut sum = Rollup::default();
+        for trace in each() {
+            sum.add(&Rollup::of_trace(trace, true));
+        }
+        black_box(sum);
+    });
+    show("tally: the same, each trace by itself", sum);
+    let summaries = fastest(spans, || each().for_each(|trace| drop(black_box(summarize(trace)))));
+    show("summaries of whole traces", summaries);
 }
 
 fn live_shards() -> usize {

@@ -95,13 +95,30 @@ impl Server {
 
     /// CPU time of all its threads so far, to a scheduler tick (10 ms).
     pub(crate) fn cpu_nanos(&self) -> anyhow::Result<u64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let (_, after_name) = stat.rsplit_once(')').context("the name is in parentheses")?;
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        // proc(5): utime and stime are fields 14 and 15; the state after the name is field 3.
-        let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(ticks * 10_000_000)
+        stat_cpu_nanos(&fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?)
     }
+
+    /// The same of its threads of that name.
+    #[allow(dead_code, reason = "not every benchmark looks at threads")]
+    pub(crate) fn thread_cpu_nanos(&self, name: &str) -> anyhow::Result<u64> {
+        let mut nanos = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let folder = thread?.path();
+            if fs::read_to_string(folder.join("comm"))?.trim() == name {
+                nanos += stat_cpu_nanos(&fs::read_to_string(folder.join("stat"))?)?;
+            }
+        }
+        Ok(nanos)
+    }
+}
+
+/// The CPU time that a `stat` file of `/proc` tells.
+fn stat_cpu_nanos(stat: &str) -> anyhow::Result<u64> {
+    let (_, after_name) = stat.rsplit_once(')').context("the name is in parentheses")?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    // proc(5): utime and stime are fields 14 and 15; the state after the name is field 3.
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    Ok(ticks * 10_000_000)
 }
 
 impl Drop for Server {

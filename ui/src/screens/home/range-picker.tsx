@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { clock, day, parseTime, type Nanos, zoneName } from '../../format/time';
 import { parseZoned, writeZoned } from '../../format/zoned';
 import { zone } from '../../settings';
-import { iso, PRESETS, type TimeRange } from './range';
+import { iso, PRESETS, roundBounds, type TimeRange } from './range';
 
 interface Props {
   range: TimeRange;
@@ -58,9 +58,9 @@ function toldBounds(bounds: Props['bounds']): string {
 
 function Custom({ bounds, change, close }: Pick<Props, 'bounds' | 'change'> & { close: () => void }) {
   const now = BigInt(Date.now()) * 1_000_000n;
-  const start = (text: string | undefined) => (text ? writeZoned(parseTime(text), zone.value) : '');
-  const [from, setFrom] = useState(start(bounds?.from));
-  const [to, setTo] = useState(start(bounds?.to));
+  const start = bounds && roundBounds(parseTime(bounds.from), parseTime(bounds.to));
+  const [from, setFrom] = useState(start ? writeZoned(start.from, zone.value) : '');
+  const [to, setTo] = useState(start ? writeZoned(start.to, zone.value) : '');
   const [words, setWords] = useState('');
   const form = useRef<HTMLFormElement>(null);
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseTime } from '../../format/time';
-import { iso, isOpen, rangeAround, rangeOf, rangeParams, toldRange } from './range';
+import { iso, isOpen, rangeAround, rangeOf, rangeParams, roundBounds, toldRange } from './range';
 
 const NOW = parseTime('2026-11-27T12:00:00.000000000Z');
 
@@ -29,4 +29,11 @@ test('the newest trace is shown in the shortest range that holds it', () => {
 
 test('short instants', () => {
   expect(iso(NOW + 500_000_000n)).toBe('2026-11-27T12:00:00.5Z');
+});
+
+test('bounds are written in whole seconds and lose nothing of what is between them', () => {
+  const hour = 3_600_000_000_000n;
+  expect(roundBounds(NOW + 5n, NOW + hour + 1n)).toEqual({ from: NOW, to: NOW + hour + 1_000_000_000n });
+  expect(roundBounds(NOW, NOW + hour)).toEqual({ from: NOW, to: NOW + hour });
+  expect(roundBounds(NOW + 5n, NOW + 9n)).toEqual({ from: NOW + 5n, to: NOW + 9n });
 });

@@ -56,6 +56,13 @@ export function rangeAround(start: Nanos, now: Nanos): Record<string, string | n
   return { since: null, from: iso(to - DEFAULT.nanos), to: iso(to) };
 }
 
+/** Bounds as people write them, in whole seconds, that hold all that is in these; those of a few seconds as they are. */
+export function roundBounds(from: Nanos, to: Nanos): { from: Nanos; to: Nanos } {
+  const second = 1_000_000_000n;
+  if (to - from < 10n * second) return { from, to };
+  return { from: (from / second) * second, to: ((to + second - 1n) / second) * second };
+}
+
 /** RFC 3339 in UTC without a fraction that is zero, so that addresses stay short. */
 export function iso(at: Nanos): string {
   const fraction = (at % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '');

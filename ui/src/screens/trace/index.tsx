@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { Problem } from '../../api/client';
 import type { TraceSource } from '../../api/source';
 import { served } from '../../api/source';
+import { sentence } from '../../format/sentence';
 import { address, href } from '../../route';
 import { Header } from './header';
 import { Help } from './help';
@@ -92,7 +93,7 @@ function Failed({ failure }: { failure: Error }) {
   return (
     <div class="empty" role="alert">
       <h1>{isMissing ? 'No such trace here' : failure instanceof Problem ? failure.title : 'The trace cannot be shown'}</h1>
-      <p>{failure.message}</p>
+      <p class="foreign">{sentence(failure.message)}</p>
       {isMissing && <p>It may be older than the retention, of another tenant, or not have arrived yet.</p>}
       <p>
         <button onClick={() => location.reload()}>Try again</button> <a href={href('')}>See the traces</a>

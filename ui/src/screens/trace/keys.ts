@@ -1,4 +1,6 @@
+import { toClipboard } from '../../parts/copy';
 import { alongThread, fit, fold, nextOf, pan, step, unfold, zoom } from './commands';
+import { wholeName } from './labels';
 import type { Colour, TraceState } from './state';
 import { findNext, setColour } from './toolbar';
 
@@ -11,6 +13,9 @@ export interface Command {
   words: string;
   run(state: TraceState): void;
 }
+
+/** How long it is said that a key did something. */
+const TOLD_MS = 1_500;
 
 const COLOURS: Colour[] = ['service', 'kind', 'self'];
 
@@ -37,6 +42,7 @@ export const COMMANDS: Command[] = [
   { keys: ['0'], shown: '0', words: 'show all', run: (state) => state.showAll() },
   { keys: ['g'], shown: 'g', words: 'gather repeated siblings', run: (state) => state.put({ groups: state.grouped.peek() ? '0' : null }) },
   { keys: ['x'], shown: 'x', words: 'rows for gaps', run: (state) => state.put({ gaps: state.gaps.peek() ? '0' : null }) },
+  { keys: ['y'], shown: 'y', words: 'copy the name', run: (state) => void copyName(state) },
   {
     keys: ['c'], shown: 'c', words: 'what colour says',
     run: (state) => setColour(state, COLOURS[(COLOURS.indexOf(state.colour.peek()) + 1) % COLOURS.length]!),
@@ -50,6 +56,15 @@ export const COMMANDS: Command[] = [
 function close(state: TraceState): void {
   if (state.params.peek().get('find')) state.put({ find: null }, 'soon');
   else if (state.detailsOpen.peek()) state.put({ details: '0' }, 'soon');
+}
+
+/** Puts the name of what is chosen on the clipboard, and says so. */
+async function copyName(state: TraceState): Promise<void> {
+  const model = state.model.peek();
+  const name = model && wholeName(model, state.chosen.peek());
+  if (!name) return;
+  state.told.value = (await toClipboard(name)) ? 'name copied' : 'copying is not allowed';
+  setTimeout(() => (state.told.value = ''), TOLD_MS);
 }
 
 const byKey = new Map(COMMANDS.flatMap((command) => command.keys.map((key) => [key, command] as const)));

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { badgeOf, gapText, lengthOf, rowLabel, shownName } from './labels';
+import { NOTHING } from './choice';
+import { badgeOf, gapText, lengthOf, rowLabel, shownName, wholeName } from './labels';
 import { buildModel } from './model';
 import { gapRow, groupRow } from './rows';
 import { group, idAt, segment, segments, skeletonOf } from './testing';
@@ -27,6 +28,11 @@ test('gaps and groups say what they are', () => {
 
 test('a name without an end has one', () => {
   expect(shownName(model, 3).length).toBe(301);
+});
+
+test('what is copied is the name as it was sent', () => {
+  expect([wholeName(model, 3).length, wholeName(model, 2), wholeName(model, groupRow(0))]).toEqual([400, ' ', 'SELECT orders']);
+  expect([wholeName(model, gapRow(0)), wholeName(model, NOTHING)]).toEqual(['15.0 ms unaccounted before SELECT orders', '']);
 });
 
 test('a badge says how many a row stands for, or how deep it is where indents end', () => {

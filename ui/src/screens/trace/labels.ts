@@ -1,6 +1,7 @@
 /** What rows are called: on the screen, and by those who read it aloud. */
 import { count } from '../../format/count';
 import { duration } from '../../format/duration';
+import { NOTHING } from './choice';
 import { ASYNC, FAILED, type Hole, type Model, ON_THREAD, ORIGIN, ORPHAN, has, nameOf, serviceOf } from './model';
 import { rowGap, rowGroup } from './rows';
 import { LEVELS_MAX } from './waterfall/indent';
@@ -21,6 +22,14 @@ export function shownName(model: Model, span: number): string {
 export function shownService(model: Model, span: number): string {
   const service = serviceOf(model, span);
   return service.length > NAME_CHARS ? `${service.slice(0, NAME_CHARS)}\u2026` : service;
+}
+
+/** What a row is called, whole as its sender has it; empty for no row. */
+export function wholeName(model: Model, code: number): string {
+  if (code === NOTHING) return '';
+  const [group, gap] = [rowGroup(code), rowGap(code)];
+  if (gap >= 0) return gapText(model, model.gaps[gap]!);
+  return group >= 0 ? model.groups[group]!.name : nameOf(model, code);
 }
 
 /** `94.7 ms unaccounted between A and B`. */

@@ -1,11 +1,12 @@
 import { useComputed } from '@preact/signals';
 import { KIND_COLOURS } from '../../draw/bars';
 import { paintOf } from '../../draw/palette';
+import { shownNames } from './layout';
 import type { Model } from './model';
 import type { TraceState } from './state';
 
-/** How many names there is room for. */
-const SHOWN_MAX = 9;
+/** How many names there is room for, in a column as wide as that. */
+const [SHOWN_MAX, SHOWN_WIDE_MAX, WIDE_PIXELS] = [5, 9, 300];
 
 /** What the colours say, the most important first. */
 export function Legend({ state }: { state: TraceState }) {
@@ -18,7 +19,8 @@ export function Legend({ state }: { state: TraceState }) {
     );
   }
   const { value } = entries;
-  const shown = value.length > SHOWN_MAX ? value.slice(0, SHOWN_MAX - 1) : value;
+  const most = shownNames.value < WIDE_PIXELS ? SHOWN_MAX : SHOWN_WIDE_MAX;
+  const shown = value.length > most ? value.slice(0, most - 1) : value;
   return (
     <ul class="legend">
       {shown.map(({ name, look }) => (

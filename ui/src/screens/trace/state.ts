@@ -53,6 +53,8 @@ export interface TraceState {
   readonly hover: Signal<number>;
   readonly window: ReadonlySignal<TimeWindow>;
   readonly found: ReadonlySignal<Found | null>;
+  /** What was done that nothing else shows, for a moment. */
+  readonly told: Signal<string>;
   /** Whether the box for it is shown. */
   readonly findOpen: Signal<boolean>;
   readonly view: ReadonlySignal<View>;
@@ -143,6 +145,7 @@ export function traceState(source: TraceSource): TraceState {
     growing: growth.growing,
     hover: signal(-1),
     found,
+    told: signal(''),
     findOpen: signal(false),
     view: computed(() => oneOf(['waterfall', 'flame', 'table'], params.value.get('view'))),
     colour: computed(() => oneOf(['service', 'kind', 'self'], params.value.get('color'))),

@@ -45,6 +45,9 @@ export function Toolbar({ state }: { state: TraceState }) {
         <option value="kind">Colour: kind</option>
         <option value="self">Colour: self time</option>
       </select>
+      <span class="told muted" role="status">
+        {state.told.value}
+      </span>
       <Find state={state} />
     </div>
   );

@@ -26,20 +26,21 @@ export function Foreign({ text, wanted, isKey = false }: { text: string; wanted:
 const MARKS_MAX = 100;
 
 function Marked({ text, wanted, isKey }: { text: string; wanted: string; isKey: boolean }) {
-  if (!wanted) return isKey && text.length <= 200 ? <>{breakable(text)}</> : <>{text}</>;
+  const told = (part: string) => (isKey && text.length <= 200 ? breakable(part) : part);
+  if (!wanted) return <>{told(text)}</>;
   const [low, needle] = [text.toLowerCase(), wanted.toLowerCase()];
   // Lower case can be longer than the text that it is of; then places in one are none in the other.
-  if (low.length !== text.length) return <>{text}</>;
+  if (low.length !== text.length) return <>{told(text)}</>;
   const parts = [];
   let from = 0;
   for (let hit = low.indexOf(needle); hit >= 0 && parts.length < 2 * MARKS_MAX; hit = low.indexOf(needle, from)) {
-    parts.push(text.slice(from, hit), <mark key={hit}>{text.slice(hit, hit + needle.length)}</mark>);
+    parts.push(told(text.slice(from, hit)), <mark key={hit}>{text.slice(hit, hit + needle.length)}</mark>);
     from = hit + needle.length;
   }
   return (
     <>
       {parts}
-      {text.slice(from)}
+      {told(text.slice(from))}
     </>
   );
 }

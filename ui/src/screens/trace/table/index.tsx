@@ -217,7 +217,7 @@ function Row({ row, path, listing, state, selected }: { row: number; path: Path;
           <>
             <span class="share" style={{ width: `${Math.max(share * 100, 0.5)}%` }} />
             <span class="share-text" title={`${path.thread.toLocaleString('en-US')} ns`}>
-              {share < 0.0005 ? '< 0.1 %' : percent(share)}
+              {percent(share)}
             </span>
           </>
         )}

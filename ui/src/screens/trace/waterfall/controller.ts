@@ -3,14 +3,14 @@ import { drawAxis, drawGrid } from '../../../draw/axis';
 import { type Scene, drawBars } from '../../../draw/bars';
 import { type Bands, drawBands } from '../../../draw/bands';
 import { drawMarks } from '../../../draw/marks';
-import { type Names, drawNames } from '../../../draw/names';
+import { type Names, drawNames, placeNames } from '../../../draw/names';
 import { type Palette, palette } from '../../../draw/palette';
 import { type Scale, scaleOf } from '../../../draw/scale';
 import { type Surface, observeSize, onceAFrame, prepare, whenChanged } from '../../../draw/surface';
 import { drawTail, nameTail } from '../../../draw/tail';
 import { drawThread } from '../../../draw/thread';
 import { goToRow, keepInWindow, movedCode, rowShowing, chosenRow, timeOf } from '../commands';
-import { namesWidth, narrow, wantedNames } from '../layout';
+import { namesWidth, narrow, shownNames, wantedNames } from '../layout';
 import { type Model, idOf } from '../model';
 import { type Rows, isParent } from '../rows';
 import { NOTHING, type TraceState } from '../state';
@@ -35,11 +35,26 @@ export interface Parts {
   cursorTime: HTMLElement;
 }
 
+/** What the axis shows. */
+interface Ticks {
+  from: number;
+  to: number;
+  width: number;
+  height: number;
+  tailStart: number | null;
+  /** Whether there is room to name the second horizon. */
+  named: boolean;
+  colours: Palette;
+}
+
 /** What pointers need to know of a waterfall. */
 export interface Frame {
   scale(): Scale;
   /** The row at a height of the stage, -1 for none. */
   rowAt(y: number): number;
+  /** Whether text of the rows is marked. */
+  isMarked(): boolean;
+  unmark(): void;
   /** Whether a row is folded and unfolded at that place, counted from the stage's left end. */
   foldsAt(row: number, x: number): boolean;
   /** Where the time axis begins, in the stage. */
@@ -107,9 +122,11 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
     drawTimes(surface, { ...shown, ...shape(), scale: now, colour: state.colour.peek() });
     const [first, end] = [Math.floor(top / rowHeight), Math.ceil((top + view) / rowHeight)];
     indent = indentOf(rows, model.maxDepth, first, end, narrow.peek() ? width * 0.3 : names() * 0.45);
-    drawColumn({ ...bands, ...indent, nameHeight, width: names() || width, height: view, lengths: narrow.peek() });
-    drawTicks({ from: now.from, to: now.to, width: now.width, height: size.peek().axis, colours });
-    grid.show({ ...shown, view, chosen });
+    const column = { ...bands, ...indent, nameHeight, width: names() || width, height: view, lengths: narrow.peek() };
+    drawColumn(column);
+    drawTicks({ from: now.from, to: now.to, width: now.width, height: size.peek().axis, tailStart: model.tailStart, named: !narrow.peek(), colours });
+    const place = () => placeNames({ context: parts.names.getContext('2d')!, width: column.width, height: view }, column);
+    grid.show({ ...shown, view, chosen, column: column.width, place });
     if (!drewBars) {
       drewBars = true;
       performance.mark('clew:first-bars');
@@ -126,14 +143,19 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
     drawNames(surface, column);
   });
   /** The axis does not scroll. */
-  const drawTicks = whenChanged(({ from, to, width, height, colours }: { from: number; to: number; width: number; height: number; colours: Palette }) => {
+  const drawTicks = whenChanged(({ from, to, width, height, tailStart, named, colours }: Ticks) => {
     const surface = prepare(axis, width, height);
-    if (surface) drawAxis(surface, scaleOf(from, to, width), colours);
+    if (!surface) return;
+    const tail = { tailStart, scale: scaleOf(from, to, width), palette: colours };
+    drawTail(surface, tail);
+    drawAxis(surface, tail.scale, colours, named ? nameTail(surface, tail) : null);
   });
   const frames = onceAFrame(draw);
   const frame: Frame = {
     scale,
     ask: frames.ask,
+    isMarked: () => grid.isMarked(),
+    unmark: () => grid.unmark(),
     left: names,
     scrollBy: (pixels) => scrollTo(top + pixels),
     foldsAt: (row, x) => {
@@ -184,8 +206,10 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
       const nameWidth = narrow.value ? width : namesWidth(width, wantedNames.value);
       parts.root.style.setProperty('--names', `${nameWidth}px`);
       parts.grip.ariaValueNow = String(nameWidth);
+      shownNames.value = nameWidth;
       stage.style.height = `${view}px`;
-      bars.style.width = `${width - (narrow.value ? 0 : nameWidth)}px`;
+      // Beside the scroll bar the axis ends where the bars do: one that is stretched tells wrong times.
+      axis.style.width = bars.style.width = `${width - (narrow.value ? 0 : nameWidth)}px`;
       parts.names.style.width = `${nameWidth}px`;
       bars.style.height = parts.names.style.height = `${view}px`;
       const now = extent();
@@ -269,12 +293,11 @@ export function mountWaterfall(parts: Parts, state: TraceState): () => void {
 /** Draws all that has a place in time; words lie upon the rest. */
 function drawTimes(surface: Surface, scene: Scene): void {
   if (!narrow.peek()) drawGrid(surface, scene.scale, scene.palette);
-  drawTail(surface, scene);
+  drawTail(surface, { ...scene, tailStart: scene.model.tailStart });
   const drawOver = drawBars(surface, scene);
   drawThread(surface, scene, scene.model.thread, false);
   drawThread(surface, scene, scene.model.tail, true);
   drawOver();
-  nameTail(surface, scene);
 }
 
 /** The code of the row that shows what is chosen: its own, or that of what it is folded into. */

@@ -1,6 +1,7 @@
-import { gapText, rowLabel, shownName, shownService } from '../labels';
+import type { Name } from '../../../draw/names';
+import { rowLabel } from '../labels';
 import type { Model } from '../model';
-import { type Folding, type Rows, isOpen, isParent, rowGap, shownSpan } from '../rows';
+import { type Folding, type Rows, isOpen, isParent } from '../rows';
 
 /** What a grid says. */
 export interface Said extends Pick<Folding, 'collapsed' | 'openGroups'> {
@@ -11,18 +12,31 @@ export interface Said extends Pick<Folding, 'collapsed' | 'openGroups'> {
   view: number;
   rowHeight: number;
   chosen: number;
+  /** How wide the column of names is. */
+  column: number;
+  /** The names of the rows in view, as they are painted. */
+  place(): Map<number, Name[]>;
+}
+
+/** A row in view. */
+interface Slot {
+  element: HTMLElement;
+  cell: HTMLElement;
+  /** What is written in it. */
+  text: string;
 }
 
 /** How long rows must have stood still to be written. */
 const REST_MS = 100;
 
 /**
- * The rows in view as elements, which nobody sees: a canvas paints them (draw/names.ts), and this is its twin for those who
- * listen, for keys and for tests. While the reader scrolls it waits, since a browser takes longer for the elements of a row
- * than the canvas for all that is seen of it; whatever else changes is said at once.
+ * The rows in view as elements. What is seen of them a canvas paints (draw/names.ts), and this is its twin: for those who
+ * listen, for keys, for tests, and for marking names with the pointer, for which each letter lies on the one that is painted.
+ * While the reader scrolls it waits, since a browser takes longer for the elements of a row than the canvas for all that is
+ * seen of it; whatever else changes is said at once.
  */
 export class Grid {
-  private readonly slots: { element: HTMLElement; cell: HTMLElement }[] = [];
+  private readonly slots: Slot[] = [];
   private said: Said | null = null;
   private wanted: Said | null = null;
   private resting: ReturnType<typeof setTimeout> | undefined;
@@ -38,9 +52,22 @@ export class Grid {
     this.wanted = wanted;
     if (!this.said || !isSame(this.said, wanted)) this.write(wanted);
     else if (moved) {
+      // What is marked would stay behind.
+      if (this.resting === undefined) this.unmark();
       clearTimeout(this.resting);
       this.resting = setTimeout(() => this.write(wanted), REST_MS);
     }
+  }
+
+  /** Whether some of its text is marked. */
+  isMarked(): boolean {
+    const marked = getSelection();
+    return marked !== null && !marked.isCollapsed && this.grid.contains(marked.anchorNode);
+  }
+
+  /** Takes the mark away, if it is on this text. */
+  unmark(): void {
+    if (this.isMarked()) getSelection()!.removeAllRanges();
   }
 
   /** Says nothing more. */
@@ -51,6 +78,7 @@ export class Grid {
   private write(wanted: Said): void {
     const { rows, top, view, rowHeight, chosen } = wanted;
     clearTimeout(this.resting);
+    this.resting = undefined;
     this.said = wanted;
     const first = Math.floor(top / rowHeight);
     const count = Math.max(0, Math.min(Math.ceil(view / rowHeight) + 1, rows.count - first));
@@ -58,12 +86,14 @@ export class Grid {
     for (const { element } of this.slots.splice(count)) element.remove();
     put(this.grid, 'ariaRowCount', String(rows.count));
     let active: string | null = null;
-    for (const [at, { element, cell }] of this.slots.entries()) {
+    const placed = wanted.place();
+    for (const [at, slot] of this.slots.entries()) {
+      const { element } = slot;
       const row = first + at;
       const code = rows.codes[row]!;
-      put(element.style, 'transform', `translateY(${row * rowHeight - top}px)`);
+      put(element.style, 'transform', `translateY(${Math.round(row * rowHeight - top)}px)`);
       writeRow(element, wanted, row, code);
-      put(cell, 'textContent', wordsOf(wanted.model, code));
+      writeNames(slot, placed.get(row) ?? []);
       if (code === chosen) active = element.id;
     }
     if (active === null) this.grid.removeAttribute('aria-activedescendant');
@@ -71,10 +101,27 @@ export class Grid {
   }
 }
 
-/** The words that the canvas has in a row. */
-function wordsOf(model: Model, code: number): string {
-  const span = shownSpan(model, code);
-  return span >= 0 ? `${shownService(model, span)} ${shownName(model, span)}` : gapText(model, model.gaps[rowGap(code)]!);
+/** The names of a row: whole, so that they are copied whole, with what there is no room for in no room. */
+function writeNames(slot: Slot, names: readonly Name[]): void {
+  const text = JSON.stringify(names);
+  if (slot.text === text) return;
+  slot.text = text;
+  put(slot.cell.style, 'paddingLeft', `${names[0]?.x ?? 0}px`);
+  slot.cell.replaceChildren(...names.flatMap((name, at) => (at > 0 ? [spanOf('between', ' '), wordOf(name)] : [wordOf(name)])));
+}
+
+function wordOf({ whole, look, head, tail }: Name): HTMLElement {
+  if (head === whole.length) return spanOf(look, whole);
+  const word = spanOf(look, whole.slice(0, head));
+  word.append(spanOf('cut', whole.slice(head, whole.length - tail)), whole.slice(whole.length - tail));
+  return word;
+}
+
+function spanOf(className: string, text: string): HTMLElement {
+  const span = document.createElement('span');
+  span.className = className;
+  span.textContent = text;
+  return span;
 }
 
 function writeRow(element: HTMLElement, { model, rows, chosen, ...folding }: Said, row: number, code: number): void {
@@ -90,11 +137,11 @@ function writeRow(element: HTMLElement, { model, rows, chosen, ...folding }: Sai
 function isSame(before: Said, now: Said): boolean {
   return (
     before.model === now.model && before.rows === now.rows && before.collapsed === now.collapsed && before.openGroups === now.openGroups &&
-    before.chosen === now.chosen && before.view === now.view && before.rowHeight === now.rowHeight
+    before.chosen === now.chosen && before.view === now.view && before.rowHeight === now.rowHeight && before.column === now.column
   );
 }
 
-function addSlot(grid: HTMLElement, id: string): { element: HTMLElement; cell: HTMLElement } {
+function addSlot(grid: HTMLElement, id: string): Slot {
   const element = document.createElement('div');
   element.setAttribute('role', 'row');
   element.className = 'row';
@@ -103,7 +150,7 @@ function addSlot(grid: HTMLElement, id: string): { element: HTMLElement; cell: H
   cell.setAttribute('role', 'gridcell');
   element.append(cell);
   grid.append(element);
-  return { element, cell };
+  return { element, cell, text: '' };
 }
 
 /** Writes what has changed: a browser that is told the same again works again. */

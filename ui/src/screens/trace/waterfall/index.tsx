@@ -4,7 +4,7 @@ import { narrow } from '../layout';
 import type { TraceState } from '../state';
 import { type Parts, mountWaterfall } from './controller';
 
-/** Every span a row, on one time axis: names and text are elements, bars and the thread are painted. */
+/** Every span a row, on one time axis: painted, with elements upon it for those who listen and who mark text. */
 export function Waterfall({ state, root }: { state: TraceState; root: { current: HTMLElement | null } }) {
   const own = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -40,9 +40,9 @@ export function Waterfall({ state, root }: { state: TraceState; root: { current:
       <div class="scroller" tabIndex={-1}>
         <div class="sizer">
           <div class="stage">
-            <div class="grid" role="treegrid" aria-label="Spans" tabIndex={0} />
             <canvas class="bars" aria-hidden="true" />
             <canvas class="names" aria-hidden="true" />
+            <div class="grid" role="treegrid" aria-label="Spans" tabIndex={0} />
             <div class="cursor" hidden />
           </div>
         </div>

@@ -17,6 +17,7 @@ export function attachPointer(parts: Parts, state: TraceState, frame: Frame): ()
   const on = <K extends keyof HTMLElementEventMap>(element: HTMLElement, name: K, hear: (event: HTMLElementEventMap[K]) => void, options: AddEventListenerOptions = {}) =>
     element.addEventListener(name, hear, { ...options, signal: controller.signal });
   let dragged = false;
+  let pressedNames = false;
   let named = -1;
 
   const place = (event: MouseEvent) => {
@@ -58,8 +59,9 @@ export function attachPointer(parts: Parts, state: TraceState, frame: Frame): ()
   }
 
   on(stage, 'click', (event) => {
-    if (dragged) return;
     const { x, y } = place(event);
+    // Who drags over names marks them.
+    if (dragged || (pressedNames && frame.isMarked())) return;
     const row = frame.rowAt(y);
     if (row < 0) return;
     const code = state.rows.peek()!.codes[row]!;
@@ -99,7 +101,10 @@ export function attachPointer(parts: Parts, state: TraceState, frame: Frame): ()
   // Bars are dragged along when there is more than is seen.
   on(stage, 'pointerdown', (event) => {
     dragged = false;
-    if (event.button !== 0 || place(event).x < 0 || event.pointerType === 'touch') return;
+    pressedNames = place(event).x < 0;
+    // A press that is heard below marks nothing, and would leave what was marked.
+    if (!pressedNames) frame.unmark();
+    if (event.button !== 0 || pressedNames || event.pointerType === 'touch') return;
     const begin = { x: event.clientX, y: event.clientY, window: state.window.peek() };
     follow(event, (move) => {
       const [across, down] = [move.clientX - begin.x, move.clientY - begin.y];

@@ -52,6 +52,14 @@ impl Reader {
         Ok(value.with_context(|| format!("/metrics has {name}"))?.parse()?)
     }
 
+    /// The sum of a figure of `/metrics` over all its labels.
+    pub(crate) fn sum(&self, name: &str) -> anyhow::Result<f64> {
+        let text = String::from_utf8(self.ask("/metrics")?.0)?;
+        let values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.rsplit_once("} "));
+        // What follows a value is its exemplar.
+        values.map(|(_, value)| Ok(value.split(' ').next().unwrap_or_default().parse::<f64>()?)).sum()
+    }
+
     /// Waits until no span is live.
     pub(crate) fn await_sealed(&self) -> anyhow::Result<()> {
         let deadline = Instant::now() + Duration::from_mins(1);
