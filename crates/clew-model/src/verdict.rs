@@ -21,9 +21,17 @@ impl Verdict {
     /// The rule that keeps every trace.
     pub const KEEP_ALL: &'static str = "all";
 
+    /// The rule of what comes late of a trace that was left out before: it is not kept either, unless it brings an error.
+    pub const DROPPED_BEFORE: &'static str = "dropped before";
+
     /// The verdict of the rule that keeps every trace.
     pub fn keep_all() -> Self {
         Self { keep: true, rule: Self::KEEP_ALL.to_owned(), weight: 1.0, class: String::new() }
+    }
+
+    /// The verdict about what comes late of a trace that was left out before.
+    pub fn dropped_before() -> Self {
+        Self { keep: false, rule: Self::DROPPED_BEFORE.to_owned(), weight: 1.0, class: String::new() }
     }
 
     /// Whether it is what a trace has that nothing special was decided about.

@@ -144,6 +144,7 @@ fn read(folder: &Path, memory_bytes: u64) -> Done {
         keep: &|_, _, _| true,
         verdict_of: &|_, _| Some(Verdict::keep_all()),
         drops: &|_, _, _| false,
+        remembers: None,
         memory_bytes,
         stopped: &|| false,
     };

@@ -1,6 +1,7 @@
 //! What the store is told when it opens.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +78,9 @@ pub struct SettleConfig {
     pub series_per_minute: usize,
     /// Records of settled traces are kept at least so long, for those who follow them.
     pub feed_age: Duration,
+    /// Traces that were left out, since they were not to be kept, are known for so long after that, so that what comes late of
+    /// them is not kept either; not at all if it is zero.
+    pub dropped_for: Duration,
     /// Bound on the bytes of a file that others are merged into.
     pub file_bytes: u64,
     /// Bound on the memory for figures that were read, in bytes.
@@ -92,7 +96,18 @@ impl SettleConfig {
     pub fn completion(&self, tenant: &Tenant) -> Completion {
         self.tenants.get(tenant).copied().unwrap_or(self.completion)
     }
+
+    /// The unix hours of whose dropped traces is known at that time, the last of which is the current one; `None` when that is
+    /// of none. An hour is over as a whole, once that is so of its end.
+    pub fn dropped_hours(&self, unix_nanos: u64) -> Option<RangeInclusive<u32>> {
+        let dropped_nanos = u64::try_from(self.dropped_for.as_nanos()).unwrap_or(u64::MAX);
+        let hour = |nanos: u64| u32::try_from(nanos / HOUR_NANOS).unwrap_or(u32::MAX);
+        (dropped_nanos > 0).then(|| hour(unix_nanos.saturating_sub(dropped_nanos))..=hour(unix_nanos))
+    }
 }
+
+/// Dropped traces are forgotten hour by hour.
+pub(crate) const HOUR_NANOS: u64 = 3_600_000_000_000;
 
 impl Default for SettleConfig {
     fn default() -> Self {
@@ -103,6 +118,7 @@ impl Default for SettleConfig {
             pending_bytes: 128 << 20,
             series_per_minute: 5000,
             feed_age: Duration::from_hours(1),
+            dropped_for: Duration::from_hours(6),
             file_bytes: 4 << 20,
             cache_bytes: 32 << 20,
             figures_age: Duration::from_hours(30 * 24),

@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use clew_model::identity::distinct_indices;
 use clew_model::scan::Expired;
@@ -19,7 +19,7 @@ use clew_model::{SpanId, Tenant, TraceId, ValueRef, Verdict};
 
 use self::cursor::Cursor;
 use crate::read::Fault;
-use crate::sidecar::Requests;
+use crate::sidecar::{DroppedBuilder, Fingerprint, Requests};
 use crate::{Block, Finished, Plan, ReadError, Row, WriteError, WriteOptions, Writer};
 
 /// Blocks that are to become one.
@@ -33,6 +33,9 @@ pub struct Merge<'m> {
     /// Whether a trace that is not to be kept is left out of what is written, as far as the input of that place goes. What is
     /// in another input that keeps it stays whole.
     pub drops: &'m dyn Fn(usize, &Tenant, TraceId) -> bool,
+    /// The unix hours of whose dropped traces the block is to know, by what its inputs know; what is left out now is of the last
+    /// one. `None` when it is to know of none.
+    pub remembers: Option<RangeInclusive<u32>>,
     /// Bytes that the rows of all inputs may take in memory, about. One trace is in memory as a whole whatever it takes.
     pub memory_bytes: u64,
     /// Whether to stop.
@@ -48,6 +51,8 @@ pub struct Merged<W> {
     pub read_rows: u64,
     /// Rows that were left out by what was decided about their traces, by the rule that did.
     pub dropped_rows: BTreeMap<String, u64>,
+    /// Dropped traces that the block had no room to know of.
+    pub forgotten_count: u64,
 }
 
 /// Why blocks did not become one.
@@ -93,6 +98,9 @@ const TRACES_AT_ONCE: u32 = 256;
 impl Merge<'_> {
     /// Reads the inputs twice, once for what they hold of shapes, resources and scopes, and writes the block to a sink, with
     /// these requests. What the sink has after an error is of no use.
+    ///
+    /// Should nothing be left because all was dropped, and is to be known of, the smallest trace stays, for which the inputs are
+    /// read a third time: what is known lives in a block, and there is none without rows.
     pub fn write<W: Write + Send>(
         &self,
         sink: W,
@@ -114,15 +122,48 @@ impl Merge<'_> {
             opened.push((block, data, codes));
         }
         let share = self.memory_bytes / opened.len().max(1) as u64;
-        let cursors = opened.iter().map(|(block, data, codes)| Cursor::new(block, data, codes, share)).collect();
+        let cursors = || opened.iter().map(|(block, data, codes)| Cursor::new(block, data, codes, share)).collect();
         let writer = Writer::new(plan, sink, options)?;
-        let (tenant, seen, dropped_rows) = (None, HashSet::default(), BTreeMap::new());
-        let mut run = Run { merge: self, cursors, writer, tenant, seen, dropped_rows };
+        let (tenant, seen, dropped) = (None, HashSet::default(), self.known()?);
+        let mut run = Run { merge: self, cursors: cursors(), writer, tenant, seen, dropped, stays: None };
         run.traces()?;
-        let is_empty = run.writer.row_count() == 0;
-        let finished = if is_empty { None } else { Some(run.writer.finish(requests)?) };
-        Ok(Merged { finished, read_rows, dropped_rows: run.dropped_rows })
+        if run.writer.row_count() == 0
+            && let Some((_, tenant, id)) = run.dropped.smallest.take()
+        {
+            // Not in memory twice.
+            run.dropped = Dropped::default();
+            (run.cursors, run.dropped, run.stays) = (cursors(), self.known()?, Some((tenant, id)));
+            run.traces()?;
+        }
+        let Run { mut writer, dropped: Dropped { rows, known, .. }, .. } = run;
+        let forgotten_count = known.lost_count();
+        writer.dropped(known.finish());
+        let finished = if writer.row_count() == 0 { None } else { Some(writer.finish(requests)?) };
+        Ok(Merged { finished, read_rows, dropped_rows: rows, forgotten_count })
     }
+
+    /// What the inputs know of dropped traces, as far as it is to be known any longer.
+    fn known(&self) -> Result<Dropped, ReadError> {
+        let mut dropped = Dropped::default();
+        if let Some(hours) = &self.remembers {
+            for block in self.inputs {
+                if let Some(known) = block.dropped()? {
+                    dropped.known.add(&known, *hours.start());
+                }
+            }
+        }
+        Ok(dropped)
+    }
+}
+
+/// What a merge leaves out since it is not to be kept.
+#[derive(Default)]
+struct Dropped {
+    /// Rows, by the rule that decided.
+    rows: BTreeMap<String, u64>,
+    known: DroppedBuilder,
+    /// The trace of the fewest rows, if it is to be known that any was left out.
+    smallest: Option<(usize, Tenant, TraceId)>,
 }
 
 /// A merge under way.
@@ -133,7 +174,9 @@ struct Run<'m, 'd, W: Write + Send> {
     tenant: Option<&'d Tenant>,
     /// Of the trace under way.
     seen: HashSet<SpanId, foldhash::fast::RandomState>,
-    dropped_rows: BTreeMap<String, u64>,
+    dropped: Dropped,
+    /// What is written although it could be left out.
+    stays: Option<(Tenant, TraceId)>,
 }
 
 impl<W: Write + Send> Run<'_, '_, W> {
@@ -165,9 +208,10 @@ impl<W: Write + Send> Run<'_, '_, W> {
             let verdict = self.verdict(tenant, id, &kept);
             if let Some(verdict) = verdict.as_ref().filter(|verdict| !verdict.keep)
                 && kept.iter().all(|at| (self.merge.drops)(*at, tenant, id))
+                && self.stays.as_ref().is_none_or(|(whose, stays)| (whose, *stays) != (tenant, id))
             {
-                let rows: usize = kept.iter().map(|at| self.cursors[*at].row_count()).sum();
-                *self.dropped_rows.entry(verdict.rule.clone()).or_default() += rows as u64;
+                let row_count = kept.iter().map(|at| self.cursors[*at].row_count()).sum();
+                self.dropped.add(self.merge.remembers.as_ref(), (tenant, id), row_count, &verdict.rule);
             } else if !kept.is_empty() {
                 self.writer.verdict(verdict.as_ref());
                 if self.tenant != Some(tenant) {
@@ -220,6 +264,25 @@ impl<W: Write + Send> Run<'_, '_, W> {
             rows.sort_by_key(|row| (row.start_unix_nanos, row.span_id));
         }
         Ok(self.writer.trace(id, &rows)?)
+    }
+}
+
+impl Dropped {
+    /// A trace of so many rows is left out by a rule.
+    fn add(&mut self, hours: Option<&RangeInclusive<u32>>, trace: (&Tenant, TraceId), row_count: usize, rule: &str) {
+        if row_count == 0 {
+            return;
+        }
+        if let Some(rows) = self.rows.get_mut(rule) {
+            *rows += row_count as u64;
+        } else {
+            self.rows.insert(rule.to_owned(), row_count as u64);
+        }
+        let (Some(hours), (tenant, id)) = (hours, trace) else { return };
+        self.known.push(*hours.end(), Fingerprint::of(tenant, id));
+        if self.smallest.as_ref().is_none_or(|(least, ..)| row_count < *least) {
+            self.smallest = Some((row_count, tenant.clone(), id));
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::sidecar::Request;
+use crate::sidecar::{Header, Request, SectionId};
 use crate::{BlockFile, BlockName, Cache, Ranges, draw, verify, write_spans};
 
 /// The two files of a block.
@@ -90,6 +90,7 @@ fn plain(inputs: &[Block]) -> Merge<'_> {
         keep: &|_, _, _| true,
         verdict_of: &|_, _| None,
         drops: &|_, _, _| false,
+        remembers: None,
         memory_bytes: 1 << 14,
         stopped: &|| false,
     }
@@ -229,6 +230,82 @@ fn should_inputs_say_different_things_a_trace_is_kept() {
     let block = open(merge(&plain(&[written(1, &[(Tenant::default(), vec![span(1)])].into())])).finished.unwrap());
     assert_eq!(block.verdict(&Tenant::default(), draw::trace_id(1)), None);
     assert!(block.verdicts().is_none() && block.damage().is_empty());
+}
+
+/// A block of one trace of each of those numbers, of as many spans.
+fn traces(name: u64, numbers: impl IntoIterator<Item = u8>) -> Block {
+    let span = |number, at| Span { trace_id: draw::trace_id(number), span_id: draw::span_id(at), ..Span::default() };
+    let spans = numbers.into_iter().flat_map(|number| (1..=number).map(move |at| span(number, at)));
+    written(name, &[(Tenant::default(), spans.collect())].into())
+}
+
+/// Drops all traces but those of these numbers.
+fn thinned(inputs: &[Block], kept: &[u8], hours: RangeInclusive<u32>) -> Merged<Vec<u8>> {
+    let is_kept = |id: TraceId| kept.iter().any(|number| draw::trace_id(*number) == id);
+    let verdict_of = |_: &Tenant, id| Some(Verdict { keep: is_kept(id), ..Verdict::keep_all() });
+    merge(&Merge { verdict_of: &verdict_of, drops: &|_, _, _| true, remembers: Some(hours), ..plain(inputs) })
+}
+
+/// The numbers of the traces below 10 that a block knows to have been left out in an hour from that one on.
+fn known(block: &Block, since: u32) -> Vec<u8> {
+    let Some(dropped) = block.dropped().unwrap() else { return Vec::new() };
+    let holds = |number: &u8| dropped.holds(Fingerprint::of(&Tenant::default(), draw::trace_id(*number)), since);
+    (1..10).filter(holds).collect()
+}
+
+#[test]
+fn a_block_knows_what_was_left_out_of_it_and_of_its_inputs_until_that_is_over() {
+    let one = open(thinned(&[traces(1, 1..4)], &[1], 0..=7).finished.unwrap());
+    assert_eq!((known(&one, 0), known(&one, 7), known(&one, 8)), (vec![2, 3], vec![2, 3], vec![]));
+    let two = open(thinned(&[traces(2, 4..6)], &[4], 0..=8).finished.unwrap());
+    let other = traces(3, 6..7);
+    assert!(other.dropped().unwrap().is_none());
+    let inputs = [one, two, other];
+    let merged = open(thinned(&inputs, &[1, 4], 7..=9).finished.unwrap());
+    assert_eq!((known(&merged, 0), known(&merged, 8), known(&merged, 9)), (vec![2, 3, 5, 6], vec![5, 6], vec![6]));
+    assert_eq!((verify(&merged), merged.damage()), (Vec::new(), Vec::new()));
+    let later = open(thinned(&inputs, &[1, 4, 6], 8..=10).finished.unwrap());
+    assert_eq!(known(&later, 0), [5], "nothing was left out now, and an hour is over");
+    let last = open(thinned(&[later], &[1, 4, 6], 9..=11).finished.unwrap());
+    assert!(last.dropped().unwrap().is_none(), "there is no section without anything in it");
+    // Nor where none is to be known.
+    let merged = merge(&plain(&inputs));
+    assert!(open(merged.finished.unwrap()).dropped().unwrap().is_none());
+}
+
+#[test]
+fn where_nothing_would_be_left_the_smallest_trace_stays_to_have_a_block_of_what_is_known() {
+    let one = open(thinned(&[traces(1, [1, 5])], &[1], 7..=7).finished.unwrap());
+    let inputs = [one, traces(2, [3, 2, 4])];
+    // What was deleted is no trace that could stay.
+    let keep = |_: usize, _: &Tenant, id| id != draw::trace_id(1);
+    let drop = |_: &Tenant, _| Some(Verdict { keep: false, rule: "rest".to_owned(), ..Verdict::keep_all() });
+    let all =
+        Merge { keep: &keep, verdict_of: &drop, drops: &|_, _, _| true, remembers: Some(7..=8), ..plain(&inputs) };
+    let merged = merge(&all);
+    assert_eq!(merged.dropped_rows, [("rest".to_owned(), 3 + 4)].into());
+    let block = open(merged.finished.unwrap());
+    assert_eq!((block.meta().row_count, block.meta().dropped_row_count), (2, 2));
+    assert_eq!((known(&block, 0), known(&block, 8)), (vec![3, 4, 5], vec![3, 4]));
+    assert_eq!(verify(&block), Vec::new());
+    // Without anything to be known there is no block.
+    assert!(merge(&Merge { remembers: None, ..all }).finished.is_none());
+}
+
+#[test]
+fn an_input_whose_dropped_traces_cannot_be_read_is_no_input() {
+    let finished = thinned(&[traces(1, 1..4)], &[1], 7..=7).finished.unwrap();
+    let mut side = finished.side.clone().into_vec();
+    let at = Header::decode(&side).unwrap().section(SectionId::Dropped).unwrap().offset as usize;
+    side[at + 5] ^= 1;
+    let files = Files(finished.sink.into(), side.into());
+    let length = files.1.len() as u64;
+    let block = Block::new(Arc::new(finished.meta), length, Arc::new(files), Arc::new(Cache::new(1 << 20)));
+    assert!(verify(&block).iter().any(|problem| problem.to_string().contains("checksum")));
+    let inputs = [block];
+    let merge = Merge { remembers: Some(7..=8), ..plain(&inputs) };
+    let result = merge.write(Vec::new(), options(3), &Requests::default());
+    assert!(matches!(result, Err(MergeError::Read(error)) if error.name == BlockName(100)));
 }
 
 #[test]

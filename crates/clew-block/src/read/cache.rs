@@ -29,6 +29,7 @@ pub(super) enum Part {
     Groups,
     Names,
     Verdicts,
+    Dropped,
     /// The filter of a row group.
     Bloom(u32),
     /// What the codes of a column of a row group stand for.

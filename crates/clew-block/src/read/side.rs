@@ -12,7 +12,9 @@ use super::footer::{Footer, whole};
 use super::pieces::Pieces;
 use super::{Block, Bloom};
 use crate::BlockFile;
-use crate::sidecar::{Fence, Group, Groups, Header, Names, Requests, Section, SectionId, Summaries, Sums, Verdicts};
+use crate::sidecar::{
+    Dropped, Fence, Group, Groups, Header, Names, Requests, Section, SectionId, Summaries, Sums, Verdicts,
+};
 
 /// About what a name takes in memory besides its text.
 const NAME_BYTES: usize = 56;
@@ -113,6 +115,19 @@ impl Block {
             Ok((verdicts, bytes))
         });
         verdicts.ok()
+    }
+
+    /// The traces that were left out of it, or of those that it was merged from; `None` when there were none.
+    pub fn dropped(&self) -> Result<Option<Arc<Dropped>>, ReadError> {
+        if self.header()?.section(SectionId::Dropped).is_none() {
+            return Ok(None);
+        }
+        let dropped = self.decoded(Part::Dropped, SectionId::Dropped, |plain| {
+            let dropped = Dropped::decode(plain.into_owned())?;
+            let bytes = dropped.memory_bytes();
+            Ok((dropped, bytes))
+        });
+        dropped.map(Some)
     }
 
     pub(super) fn names(&self) -> Result<Arc<Names>, ReadError> {

@@ -91,12 +91,15 @@ impl Check<'_> {
         for id in SectionId::ALL {
             match self.block.section(id) {
                 Ok(section) => self.section(&section),
-                // Of most blocks nothing is known.
-                Err(_) if id == SectionId::Verdicts => {}
+                Err(_) if id.is_optional() => {}
                 Err(error) => self.read(error),
             }
         }
         self.verdicts();
+        // That what is searched is sorted is found out when it is decoded.
+        if let Err(error) = self.block.dropped() {
+            self.read(error);
+        }
         if let Err(error) = self.block.fence() {
             self.read(error);
         }

@@ -67,6 +67,8 @@ pub enum SectionId {
     Requests = 9,
     /// What was decided about the traces: [`super::Verdicts`]. Blocks of which nothing is known have none.
     Verdicts = 10,
+    /// Traces that were left out: [`super::Dropped`]. Blocks that nothing was left out of have none.
+    Dropped = 11,
 }
 
 /// How a section is packed.
@@ -217,7 +219,7 @@ impl Section {
 
 impl SectionId {
     /// Every section, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Meta,
         Self::Ids,
         Self::Fence,
@@ -228,7 +230,13 @@ impl SectionId {
         Self::Sums,
         Self::Requests,
         Self::Verdicts,
+        Self::Dropped,
     ];
+
+    /// Whether whole blocks may be without it: those of which there is nothing that it could say.
+    pub fn is_optional(self) -> bool {
+        matches!(self, Self::Verdicts | Self::Dropped)
+    }
 
     fn from_number(number: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|id| *id as u32 == number)
@@ -247,6 +255,7 @@ impl SectionId {
             Self::Sums => "sums",
             Self::Requests => "requests",
             Self::Verdicts => "verdicts",
+            Self::Dropped => "dropped",
         }
     }
 }

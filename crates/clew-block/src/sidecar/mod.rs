@@ -5,6 +5,7 @@
 
 pub mod bloom;
 pub(crate) mod bytes;
+pub mod dropped;
 pub mod groups;
 pub mod header;
 pub mod ids;
@@ -19,6 +20,7 @@ pub mod verdicts;
 mod tests;
 
 pub use bytes::SideError;
+pub use dropped::{Dropped, DroppedBuilder, Fingerprint};
 pub use groups::{Group, Groups, Zone};
 pub use header::{Codec, Header, Packed, Section, SectionId, SideBytes};
 pub use ids::{Fence, SLICE_IDS, Slice, TraceRows};

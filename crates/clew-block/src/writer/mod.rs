@@ -28,7 +28,7 @@ use crate::meta::{BlockMeta, BlockName};
 use crate::plan::Plan;
 use crate::row::{AttributeType, Row};
 use crate::schema;
-use crate::sidecar::{Requests, SideBytes, TraceSummary};
+use crate::sidecar::{Dropped, Requests, SideBytes, TraceSummary};
 use batch::Batch;
 use fold::{Family, Short};
 use group::GroupBuilder;
@@ -189,6 +189,11 @@ impl<W: Write + Send> Writer<W> {
         if self.verdict.as_ref() != verdict {
             self.verdict = verdict.cloned();
         }
+    }
+
+    /// Which traces were left out of the block, or of those that it stands in place of; `None` when there were none.
+    pub fn dropped(&mut self, dropped: Option<Dropped>) {
+        self.side.dropped(dropped);
     }
 
     /// All rows of a trace, sorted by start and span id. Traces come in the order of their ids.

@@ -17,7 +17,7 @@ use crate::sidecar::ids::IdsBuilder;
 use crate::sidecar::traces::TracesBuilder;
 use crate::sidecar::verdicts::VerdictsBuilder;
 use crate::sidecar::{
-    Codec, Group, Groups, Key, Names, Operation, Packed, Requests, SectionId, SideBytes, Sums, TraceSummary,
+    Codec, Dropped, Group, Groups, Key, Names, Operation, Packed, Requests, SectionId, SideBytes, Sums, TraceSummary,
 };
 
 /// Everything but the Parquet file. Services and operations have provisional numbers until the end.
@@ -38,6 +38,8 @@ pub(super) struct SideBuilder {
     verdicts: VerdictsBuilder,
     /// Rows of traces that are not to be kept.
     dropped_row_count: u64,
+    /// Traces that were left out.
+    dropped: Option<Dropped>,
 }
 
 impl SideBuilder {
@@ -100,6 +102,11 @@ impl SideBuilder {
     /// Rows of traces that are not to be kept.
     pub(super) fn dropped_row_count(&self) -> u64 {
         self.dropped_row_count
+    }
+
+    /// Says which traces were left out.
+    pub(super) fn dropped(&mut self, dropped: Option<Dropped>) {
+        self.dropped = dropped;
     }
 
     /// Adds a trace of the tenant under way, whose services are sorted; their set gets its number here.
@@ -192,6 +199,7 @@ impl SideBuilder {
             Packed::new(SectionId::Requests, plain, requests.encode()),
         ];
         sections.extend(packed_verdicts);
+        sections.extend(self.dropped.map(|dropped| Packed::new(SectionId::Dropped, plain, dropped.encode())));
         sections.push(packed_traces);
         sections.push(Packed::new(SectionId::Ids, plain, ids));
         sections.push(Packed::new(SectionId::Blooms, plain, self.blooms));

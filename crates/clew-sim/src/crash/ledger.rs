@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clew_block::BlockName;
-use clew_model::{Tenant, TraceId, Verdict};
+use clew_model::{Span, Tenant, TraceId, Verdict};
 use clew_store::Outcome;
 use clew_store::catalog::Deletion;
 use clew_store::keep::{Pins, Retention};
 use clew_store::settle::Settlement;
 
+use super::left_out::{LeftOut, Whose};
 use super::script::{Piece, Script};
 
 /// What is to become of a piece.
@@ -72,6 +73,8 @@ pub struct Ledger {
     pub(super) may_have_settled: bool,
     /// Whether traces that are not to be kept go.
     pub(super) drops: bool,
+    /// Traces that merges left out.
+    pub(super) left_out: LeftOut,
     /// The traces that are pinned.
     pub(super) pins: BTreeSet<(Tenant, TraceId)>,
     /// Those of which a pin or its end was under way, and whose next start says which.
@@ -92,6 +95,20 @@ impl Ledger {
     pub fn settled_traces(&self) -> (u64, u64) {
         let late = self.settled.values().filter(|(_, _, late, _)| *late > 0).count();
         (self.settled.len() as u64, late as u64)
+    }
+
+    /// How many were settled again that had been left out.
+    pub fn settled_after_drops(&self) -> u64 {
+        self.settled.values().filter(|(_, _, _, verdict)| verdict.rule == Verdict::DROPPED_BEFORE).count() as u64
+    }
+
+    /// The traces that are not to be kept, by what was decided last.
+    pub(super) fn not_kept(&self) -> BTreeSet<Whose> {
+        let mut last: BTreeMap<Whose, bool> = BTreeMap::new();
+        for (tenant, id, _, verdict) in self.settled.values() {
+            last.insert((tenant.clone(), *id), verdict.keep);
+        }
+        last.into_iter().filter(|(_, keep)| !keep).map(|(trace, _)| trace).collect()
     }
 
     /// How many settlements had no room for all that had arrived.
@@ -165,6 +182,9 @@ impl Ledger {
     /// A trace was settled. If it is not to be kept, what there is of it may go.
     pub(super) fn adopt(&mut self, number: u64, settled: Settled, script: &Script) {
         let (tenant, id, _, verdict) = &settled;
+        let own = script.pieces.iter().flatten().filter(|piece| piece.tenant == *tenant && piece.trace_id == *id);
+        let may_fail = own.flat_map(|piece| &piece.spans).any(Span::is_error);
+        self.left_out.settled(&(tenant.clone(), *id), verdict, may_fail);
         if self.drops && !verdict.keep {
             self.thinned.insert(tenant.clone());
             if !self.pins.contains(&(tenant.clone(), *id)) {

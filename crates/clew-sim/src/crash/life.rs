@@ -1,6 +1,6 @@
 //! A store between two crashes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use clew_store::{Batch, Damage, Generation, OpenError, Outcome, Ports, StoreConf
 
 use super::judge::{Found, judge, none_is_over, still_read};
 use super::ledger::Ledger;
+use super::left_out;
 use super::script::{Script, Step};
 
 /// With traces that are kept whole for so long, none is dropped in a life.
@@ -69,8 +70,8 @@ pub struct Life {
     /// Each offer's number in the script, and what was offered.
     offered: Vec<(usize, Arc<Batch>)>,
     cut: Option<u64>,
-    /// A merge that was run and not yet committed.
-    merged: Option<MergeDone>,
+    /// A merge that was run and not yet committed, and the unix hour in which it was planned.
+    merged: Option<(MergeDone, u32)>,
     reader: Option<(Arc<View>, Found)>,
     ledger: Ledger,
     /// The ledger as it was, by the number of effects on the disk.
@@ -96,6 +97,7 @@ impl Life {
         ledger.drops = config.merge.full_for < KEPT_FULL;
         let view = keeper.view().view();
         ledger.restarted(&view.deletions, &view.pins, script);
+        ledger.left_out.restarted(&view);
         Ok(Self {
             recovered,
             damage,
@@ -202,7 +204,7 @@ impl Life {
             Step::Unpin(tenant, trace_id) => self.pin(tenant, *trace_id, false),
             Step::Expire => self.expire(),
             // What could not be written is tried again; what is read stays the same.
-            Step::Purge => drop(self.keeper.purge()),
+            Step::Purge => drop(self.losing_blocks(Keeper::purge)),
             Step::Merge => self.merge(),
             Step::Bury => self.keeper.bury(),
             Step::Settle => self.settle(),
@@ -288,6 +290,8 @@ impl Life {
     /// Settles what is complete.
     fn settle(&mut self) {
         let now = self.intake.visible_before(self.clock.unix_nanos());
+        let hours = self.config.settle.dropped_hours(now);
+        self.note(|ledger| ledger.left_out.pass(hours));
         let (views, book) = (Arc::clone(self.keeper.view()), Arc::clone(self.keeper.book()));
         let settlement = match look(&mut self.settler, &book, &views, now, &|| false) {
             Ok(settlement) => settlement,
@@ -310,11 +314,38 @@ impl Life {
 
     /// Should any of it fail, its blocks stay as they are: nothing of what is read changes either way.
     fn merge(&mut self) {
-        if let Some(done) = self.merged.take() {
-            drop(self.keeper.commit_merge(done));
-        } else if let Ok(Some(job)) = self.keeper.plan_merge(self.view().settled.watermark_unix_nanos()) {
-            self.merged = Some(job.run(&|| false));
+        if let Some((done, hour)) = self.merged.take() {
+            return self.commit_merge(done, hour);
         }
+        let hours = self.config.settle.dropped_hours(self.unix_nanos());
+        if let Ok(Some(job)) = self.keeper.plan_merge(self.view().settled.watermark_unix_nanos()) {
+            self.merged = Some((job.run(&|| false), hours.as_ref().map_or(0, |hours| *hours.end())));
+            self.note(|ledger| ledger.left_out.pass(hours));
+        }
+    }
+
+    fn commit_merge(&mut self, done: MergeDone, hour: u32) {
+        let not_kept = if self.ledger.drops { self.ledger.not_kept() } else { BTreeSet::new() };
+        let before = left_out::visible(&self.view(), not_kept);
+        // All that was left of its inputs was deleted.
+        let committed = if done.is_empty() {
+            self.losing_blocks(|keeper| keeper.commit_merge(done))
+        } else {
+            self.keeper.commit_merge(done)
+        };
+        if matches!(committed, Ok(true)) {
+            let view = self.view();
+            self.note(|ledger| ledger.left_out.merged(before, &view, hour));
+        }
+    }
+
+    /// Does what may take blocks away and put none in their place.
+    fn losing_blocks<T>(&mut self, lose: impl FnOnce(&mut Keeper) -> Result<T, KeepError>) -> Result<T, KeepError> {
+        self.note(|ledger| ledger.left_out.blocks_go());
+        let done = lose(&mut self.keeper)?;
+        let view = self.view();
+        self.note(|ledger| ledger.left_out.blocks_went(&view));
+        Ok(done)
     }
 
     fn delete(&mut self, tenant: &Tenant, trace_id: Option<TraceId>) {
@@ -363,7 +394,7 @@ impl Life {
         self.note(|ledger| ledger.expiring(&retention, now, &script));
         // What could not be merged of settlements is tried again; what is read stays the same.
         let _ = self.keeper.tend_figures();
-        if self.keeper.expire().is_ok() {
+        if self.losing_blocks(Keeper::expire).is_ok() {
             self.wrong.extend(none_is_over(&self.view(), &retention, now).err());
             self.check();
         }
@@ -389,7 +420,9 @@ impl Life {
         // Whether a file has changed is not asked through what is wrong with reads.
         let (view, disk, script) = (self.view(), self.disk.memory().clone(), Arc::clone(&self.script));
         self.note(|ledger| found = judge(&view, &disk, &script, ledger));
-        found
+        let found = found?;
+        self.ledger.left_out.are_known(&view)?;
+        Ok(found)
     }
 
     /// Changes the ledger, and remembers how far the disk was.

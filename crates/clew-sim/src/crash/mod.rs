@@ -8,11 +8,13 @@
 //! | `script` | batches and steps from a seed |
 //! | `life` | a store between two crashes |
 //! | `ledger` | what was promised |
+//! | `left_out` | what was promised of traces that merges left out |
 //! | `judge` | whether it was kept: the naive oracle |
 //! | `rot` | whether it was told what was not, on a disk that rots |
 
 mod judge;
 mod ledger;
+mod left_out;
 mod life;
 mod rot;
 mod script;
@@ -38,17 +40,25 @@ pub const EPOCH_UNIX_NANOS: u64 = 1_790_000_000_000_000_000;
 /// The tenants of a script.
 const TENANTS: [&str; 3] = [Tenant::DEFAULT, "acme", "globex"];
 
-/// The settings of a seed's store. Some drop traces that are not to be kept; some have hardly any room for traces that are not
+/// The settings of a seed's store. Some drop traces that are not to be kept, and half of these soon forget them; some have hardly any room for traces that are not
 /// settled.
 pub fn config_of(seed: u64) -> StoreConfig {
     let mut config = config();
-    if seed % 4 == 3 {
+    if drops(seed) {
         config.merge.full_for = Duration::from_mins(30);
+        if seed % 8 == 3 {
+            config.settle.dropped_for = Duration::from_hours(1);
+        }
     }
     if seed % 3 == 1 {
         config.settle.pending_bytes = 320;
     }
     config
+}
+
+/// Whether a seed's store drops traces.
+fn drops(seed: u64) -> bool {
+    seed % 4 == 3
 }
 
 /// The settings of a simulated store: everything is small, so that there is much of it.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use clew_model::{Span, Tenant, TraceId};
+use clew_model::{Span, SpanId, Tenant, TraceId};
 use clew_store::{Batch, Encoding, Protocol, Source, Tenants};
 use clew_wire::otlp::{self, AdmitOptions, Limits};
 
-use super::{EPOCH_UNIX_NANOS, TENANTS};
+use super::{EPOCH_UNIX_NANOS, TENANTS, drops};
 use crate::seed::Seed;
 use crate::workload::Workload;
 
@@ -92,6 +92,9 @@ const MERGES_SALT: u64 = 0x6d65_7267;
 
 /// So that pins do not come there either.
 const PINS_SALT: u64 = 0x7069_6e73;
+
+/// Nor late spans.
+const LATE_SALT: u64 = 0x6c61_7465;
 
 /// One seed in so many ends with a week in which nothing is sent.
 const SEEDS_A_WEEK: u64 = 8;
@@ -180,7 +183,36 @@ impl Script {
         if seed % SEEDS_A_WEEK == 5 {
             script.idle_for_a_week();
         }
+        if drops(seed) {
+            script.come_late(&mut Seed::new(seed ^ LATE_SALT), now);
+        }
         script
+    }
+
+    /// In the end blocks are merged without what is not to be kept, and then more spans of some traces come.
+    fn come_late(&mut self, random: &mut Seed, now: u64) {
+        let mut now = now;
+        if self.pieces.is_empty() {
+            return;
+        }
+        for _ in 0..3 {
+            let nanos = MINUTE_NANOS * *random.pick(&[65, 75, 130]);
+            now += nanos;
+            self.steps.extend([Step::Cut, Step::Seal, Step::Seal, Step::Advance(nanos), Step::Settle]);
+            // Each is run and committed.
+            self.steps.extend([const { Step::Merge }; 8]);
+            let pieces: Vec<Piece> =
+                (0..4).map(|_| random.pick(&self.pieces)).filter_map(|of| of.first()).cloned().collect();
+            let spans = pieces.iter().filter_map(|piece| {
+                let span_id = SpanId::from_u64(random.next_u64() | 1);
+                let span = Span { span_id, ..piece.spans.first()?.clone() };
+                Some((TENANTS.iter().position(|name| *name == piece.tenant.as_str())?, span))
+            });
+            let spans: Vec<(usize, Span)> = spans.collect();
+            self.add(batch_of(self.batches.len(), &spans, now));
+            now += 6 * MINUTE_NANOS;
+            self.steps.extend([Step::Flush, Step::Ask, Step::Advance(6 * MINUTE_NANOS), Step::Settle, Step::Ask]);
+        }
     }
 
     /// Lets traces be pinned between the other steps, in a third of the seeds; most pins are taken off again.

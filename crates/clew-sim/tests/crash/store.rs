@@ -41,6 +41,7 @@ pub(crate) struct Seen {
     poisoned: usize,
     settled: u64,
     dropped: u64,
+    after_drops: u64,
     late: u64,
     behind: u64,
     pinned: usize,
@@ -206,6 +207,7 @@ impl Run<'_> {
         let (settled, late) = life.ledger().settled_traces();
         self.seen.settled += settled;
         self.seen.late += late;
+        self.seen.after_drops += life.ledger().settled_after_drops();
         self.seen.behind += life.ledger().settlements_behind();
         self.seen.merges += kept.merges;
         self.seen.unused_merges += kept.unused_merges;
@@ -246,13 +248,14 @@ fn every_invariant_holds_for_every_seed() {
         let Seen { crashes, second_crashes, failed_starts, torn, blocks, deletions, .. } = seen;
         let Seen { rewritten, expired, merges, unused_merges, full, resumed, poisoned, settled, late, dropped, .. } =
             seen;
-        let (behind, pinned) = (seen.behind, seen.pinned as u64);
+        let (behind, after_drops, pinned) = (seen.behind, seen.after_drops, seen.pinned as u64);
         let counts = [crashes, second_crashes, failed_starts, torn, blocks, deletions, full, resumed, poisoned];
         assert!(counts.iter().all(|count| *count > 20), "{seen:?}");
         assert!(
             [rewritten, expired, settled, late, dropped, behind, pinned].iter().all(|count| *count > 20)
                 && merges > 100
-                && unused_merges > 3,
+                && unused_merges > 3
+                && after_drops > 20,
             "{seen:?}"
         );
     }

@@ -96,7 +96,10 @@ impl Anew<'_> {
             return Ok(None);
         }
         let writer = Writer::new(plan, files.begin(name, BlockFile::Data)?, options)?;
-        let Finished { meta, side, sink, .. } = self.copy(&codes, writer)?.finish(requests)?;
+        let mut writer = self.copy(&codes, writer)?;
+        // As with all that a repair cannot read: the rest is kept.
+        writer.dropped(self.block.dropped().ok().flatten().map(Arc::unwrap_or_clone));
+        let Finished { meta, side, sink, .. } = writer.finish(requests)?;
         files.finish(name, sink, &side)?;
         Ok(Some(BlockEntry { meta, side_bytes: side.count() }))
     }

@@ -26,6 +26,7 @@
 //! | `pending` | the traces of the book, in pages that readers share |
 //! | `sources` | where the book learns what arrived |
 //! | `judge` | verdicts |
+//! | `past` | what was decided before, also about traces that are not there any more |
 //! | `pass` | one look: what is complete is read, judged and rolled up |
 //! | `record` | what a settlement says, in bytes |
 //! | `files` | the files of settlements |
@@ -39,6 +40,7 @@ pub(crate) mod files;
 pub mod intake;
 pub mod judge;
 pub mod pass;
+pub(crate) mod past;
 pub mod pending;
 pub mod record;
 pub mod settled;

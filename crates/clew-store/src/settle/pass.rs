@@ -9,6 +9,7 @@ use clew_rollup::{Rollup, Tally};
 
 use super::book::{Book, Due};
 use super::judge::{Judge, Recent, Whole};
+use super::past::Past;
 use super::record::{Record, SettledTenant, code_of};
 use crate::StoreConfig;
 use crate::view::{View, ViewCell};
@@ -44,7 +45,7 @@ pub struct Settlement {
     pub reversed: Vec<(Tenant, TraceId, String)>,
     /// Whether there is more to be settled at once.
     pub has_more: bool,
-    /// Whether some spans could not be read, time and again: they are taken for lost.
+    /// Whether some spans, or what is known of dropped traces, could not be read, time and again: they are taken for lost.
     pub lacks_spans: bool,
     /// Whether there was no room for all that arrived; what there was no room for is settled later.
     pub is_behind: bool,
@@ -162,10 +163,12 @@ impl Settler {
         } else {
             view.figured(&tenant, &ids, expired)?
         };
-        if let Some(incomplete) = read.incomplete {
+        let past = Past::of(view, self.config.settle.dropped_hours(settlement.through_unix_nanos));
+        let unread = read.incomplete.map(|incomplete| incomplete.detail);
+        if let Some(detail) = unread.or_else(|| past.unread.as_ref().map(ToString::to_string)) {
             if self.unread_looks < UNREAD_LOOKS {
                 self.unread_looks += 1;
-                return Err(ScanError::Storage(incomplete.detail));
+                return Err(ScanError::Storage(detail));
             }
             settlement.lacks_spans = true;
         }
@@ -187,7 +190,7 @@ impl Settler {
             if trace.is_empty() {
                 continue;
             }
-            if let Some(record) = self.judged(view, &tenant, trace, *first_uncounted, tally, settlement) {
+            if let Some(record) = self.judged(&past, &tenant, trace, *first_uncounted, tally, settlement) {
                 into.records.push(record);
             }
         }
@@ -197,7 +200,7 @@ impl Settler {
     /// The record of a trace, whose figures are added; `None` when nothing of it is left to count.
     fn judged(
         &mut self,
-        view: &View,
+        past: &Past<'_>,
         tenant: &Tenant,
         trace: &[Span],
         first_uncounted: u64,
@@ -209,8 +212,10 @@ impl Settler {
         if new_count == 0 {
             return None;
         }
-        let is_late = new_count < trace.len() as u64;
-        let prior = if is_late { view.prior_verdict(tenant, trace[0].trace_id) } else { None };
+        let is_there = new_count < trace.len() as u64;
+        let prior = past.verdict(tenant, trace[0].trace_id, is_there);
+        // What comes of a trace that was left out is as late as what comes of one that is there.
+        let is_late = is_there || prior.is_some();
         let summary = summarize(trace);
         let whole = Whole { tenant, spans: trace, summary: &summary };
         let was_dropped = prior.as_ref().is_some_and(|prior| !prior.keep);
@@ -222,7 +227,7 @@ impl Settler {
         if was_dropped && verdict.keep {
             settlement.reversed.push((tenant.clone(), summary.trace_id, verdict.rule.clone()));
         }
-        if is_late {
+        if is_there {
             tally.add_rollup(&count(trace, first_uncounted, verdict.keep));
         } else {
             tally.add(trace, verdict.keep);

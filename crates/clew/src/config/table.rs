@@ -249,6 +249,10 @@ settings! {
     /// Every trace is kept for so long after it came, whatever is decided about it.
     "settle.full_for" settle_full_for: Duration = "1h" in 0..=3650 * 24 * HOUR;
 
+    /// A trace that is not kept is known for so long after it was left out, about 3 bytes each: what comes late of it is not
+    /// kept either, unless it brings an error.
+    "settle.dropped_for" settle_dropped_for: Duration = "6h" in 0..=3650 * 24 * HOUR;
+
     /// Share of the traces that is kept, in percent, by trace id and consistent with OpenTelemetry's sampling thresholds.
     /// Figures are taken before, of all traces.
     "sampling.percent" sampling_percent: Percent = "100";

@@ -19,7 +19,7 @@ fn errors(inputs: &Inputs) -> Vec<String> {
 #[test]
 fn defaults_stand_alone_and_match_the_rooms() {
     let config = Config::resolve(&Inputs::default()).unwrap();
-    assert!(SETTINGS.len() < 64);
+    assert!(SETTINGS.len() < 72);
     assert_eq!(config.listen.len(), 4);
     assert_eq!((config.tenants, config.request_bytes.0), (1000, 16 << 20));
     assert!(config.resolved.iter().all(|entry| entry.origin == Origin::Default));

@@ -140,6 +140,7 @@ fn settle(config: &Config) -> SettleConfig {
         series_per_minute: config.figures_series_per_minute as usize,
         cache_bytes: config.figures_cache_bytes.0 as usize,
         feed_age: config.settle_feed_age,
+        dropped_for: config.settle_dropped_for,
         figures_age: config.figures_age,
         metric_series: config.metric_series as usize,
         ..SettleConfig::default()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use clew_block::sidecar::Requests;
@@ -38,6 +39,8 @@ pub struct MergeJob {
     pins_version: u64,
     options: WriteOptions,
     memory_bytes: u64,
+    /// The unix hours of whose dropped traces the block is to know.
+    remembers: Option<RangeInclusive<u32>>,
     /// Requests that were received before are forgotten.
     requests_since_unix_nanos: u64,
     files: BlockFiles,
@@ -140,6 +143,7 @@ impl Keeper {
             pins_version: self.decided.pins_version(),
             options,
             memory_bytes: self.config.merge_memory_bytes as u64,
+            remembers: self.config.settle.dropped_hours(now),
             requests_since_unix_nanos: now.saturating_sub(self.config.repeat_window.as_nanos() as u64),
             files: self.files.clone(),
         }
@@ -202,6 +206,13 @@ impl Keeper {
     }
 }
 
+impl MergeDone {
+    /// Whether nothing is left of its inputs.
+    pub fn is_empty(&self) -> bool {
+        self.result.as_ref().is_ok_and(|written| written.entry.is_none())
+    }
+}
+
 impl MergeJob {
     /// How many blocks it reads.
     pub fn input_count(&self) -> usize {
@@ -247,12 +258,17 @@ impl MergeJob {
             keep: &keep,
             verdict_of: &|tenant, id| self.decided.verdict(tenant, id).filter(|_| self.is_settled),
             drops: &|at, tenant, id| self.is_full_over[at] && !self.decided.is_pinned(tenant, id),
+            remembers: self.remembers.clone(),
             memory_bytes: self.memory_bytes,
             stopped,
         };
         let sink = self.files.begin(name, BlockFile::Data)?;
         let merged = merge.write(sink, self.options.clone(), &requests);
-        let Merged { finished, read_rows, dropped_rows } = merged.map_err(|error| self.failure(error))?;
+        let Merged { finished, read_rows, dropped_rows, forgotten_count } =
+            merged.map_err(|error| self.failure(error))?;
+        if forgotten_count > 0 {
+            tracing::warn!(block = %name, forgotten_count, "a block knows of no more dropped traces; late spans of others may be kept");
+        }
         let entry = if let Some(Finished { meta, side, sink, .. }) = finished {
             self.files.finish(name, sink, &side)?;
             Some(BlockEntry { meta, side_bytes: side.count() })

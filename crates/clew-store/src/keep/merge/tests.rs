@@ -12,7 +12,7 @@ use crate::keep::Keeper;
 use crate::port::{Clock as _, Disk, FaultyDisk, ManualClock, MemoryDisk};
 use crate::start::{Started, start};
 use crate::testing::{self, batch};
-use crate::{Batch, Generation, Ports, StoreConfig, Tenants};
+use crate::{Batch, Generation, Ports, SettleConfig, StoreConfig, Tenants};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ struct Kept {
     growing: Arc<Generation>,
     clock: Arc<ManualClock>,
     disk: FaultyDisk,
+    settle: SettleConfig,
     position: u64,
 }
 
@@ -40,7 +41,7 @@ impl Kept {
         let Started { keeper, growing, .. } = start(&settings, &ports).unwrap();
         // All is settled.
         keeper.view().change(|view| view.settled.pass_watermark(u64::MAX));
-        Self { keeper, growing, clock, disk, position: 0 }
+        Self { keeper, growing, clock, disk, settle: settings.settle, position: 0 }
     }
 
     /// A block of these batches, received now.
@@ -81,6 +82,14 @@ impl Kept {
     fn counts(&self, numbers: impl IntoIterator<Item = u64>) -> Vec<usize> {
         let rows = |number| self.keeper.view().view().rows(&Tenant::default(), &[trace(number)], &|| false).unwrap();
         numbers.into_iter().map(|number| rows(number).spans.len()).collect()
+    }
+
+    /// The numbers of the traces that are known to have been dropped.
+    fn dropped(&self) -> Vec<u64> {
+        let Some(hours) = self.settle.dropped_hours(self.clock.unix_nanos()) else { return Vec::new() };
+        let view = self.keeper.view().view();
+        let is_dropped = |number: &u64| view.was_dropped(&Tenant::default(), trace(*number), hours.clone());
+        (1..20).filter(is_dropped).collect()
     }
 
     /// Level and rows of each block.
@@ -262,8 +271,48 @@ fn traces_that_are_not_to_be_kept_go_when_their_time_has_come_and_pinned_ones_st
     let totals = kept.keeper.counters().totals();
     assert_eq!((totals.dropped_spans, totals.rewritten_blocks), (4, 1));
     assert_eq!(kept.keeper.counters().dropped_by_rule(), [("rest".to_owned(), 4)].into());
+    assert_eq!(kept.dropped(), [4, 6], "a pinned trace was not dropped");
     kept.clock.advance_nanos(2 * HOUR);
     assert!(kept.plan().is_none(), "once is enough");
+}
+
+#[test]
+fn dropped_traces_are_known_for_their_time_wherever_blocks_go() {
+    let (mut kept, _) = decided();
+    kept.clock.advance_nanos(HOUR);
+    kept.merge_all();
+    assert_eq!((kept.blocks(), kept.dropped()), (vec![(1, 6)], vec![2, 4, 6]));
+    // Written anew, and merged once more with what knows of none.
+    kept.delete(1);
+    kept.clock.advance_nanos(HOUR / 2);
+    assert_eq!(kept.keeper.purge().unwrap(), 1);
+    assert_eq!((kept.blocks(), kept.dropped()), (vec![(1, 4)], vec![2, 4, 6]));
+    kept.seal([batch(7, 2)]);
+    kept.merge_all();
+    assert_eq!((kept.blocks(), kept.dropped()), (vec![(2, 6)], vec![2, 4, 6]));
+    // From the end of the hour in which they were left out.
+    kept.clock.advance_nanos(HOUR / 2 + 6 * HOUR - 1);
+    assert_eq!(kept.dropped(), [2, 4, 6]);
+    kept.clock.advance_nanos(1);
+    assert!(kept.dropped().is_empty());
+}
+
+#[test]
+fn a_block_of_which_all_is_dropped_keeps_one_trace_to_know_the_others() {
+    let mut kept = Kept::new(|_| {});
+    kept.keeper.set_decided(Arc::new(Known::default()));
+    kept.seal([batch(2, 3), batch(4, 2), batch(6, 4)]);
+    kept.clock.advance_nanos(2 * HOUR);
+    kept.merge_all();
+    assert_eq!((kept.blocks(), kept.counts([2, 4, 6]), kept.dropped()), (vec![(1, 2)], vec![0, 2, 0], vec![2, 6]));
+    assert!(kept.plan().is_none(), "it is not written again and again");
+    // Unless nobody wants to know.
+    let mut kept = Kept::new(|config| config.settle.dropped_for = Duration::ZERO);
+    kept.keeper.set_decided(Arc::new(Known::default()));
+    kept.seal([batch(2, 3), batch(4, 2)]);
+    kept.clock.advance_nanos(2 * HOUR);
+    kept.merge_all();
+    assert_eq!((kept.blocks(), kept.files()), (vec![], 0));
 }
 
 #[test]
