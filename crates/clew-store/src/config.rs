@@ -136,7 +136,7 @@ impl StoreConfig {
             segment_bytes: 64 << 20,
             group_bytes: 4 << 20,
             queue_bytes: 64 << 20,
-            live_bytes: 256 << 20,
+            live_bytes: 224 << 20,
             live_shards: 4,
             workers: cores.clamp(1, 8),
             repeat_window: Duration::from_mins(10),

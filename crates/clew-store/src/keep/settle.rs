@@ -72,9 +72,11 @@ impl Keeper {
             view.settled.special = found.special;
             view.settled.files = Some(self.settle_files.clone());
         });
-        let (book, watermark) = (Arc::clone(&self.book), state.watermark_unix_nanos);
+        let book = Arc::clone(&self.book);
         let mut book = lock(&book);
         *book = found.book;
+        // What nobody waits for is counted, up to now.
+        let watermark = book.watermark_after(&BTreeMap::new(), found.last_unix_nanos);
         self.show_settled(&book, watermark);
         (found.last_unix_nanos, found.lost)
     }

@@ -231,8 +231,12 @@ impl SpanSource for Live {
         Ok(Some(TraceVersion(last_row.map(|row| (self.number, row)).into_iter().collect())))
     }
 
+    fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
+        rows::rows(self, tenant, ids, rows::Depth::Figures, expired)
+    }
+
     fn rows(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
-        rows::rows(self, tenant, ids, expired)
+        rows::rows(self, tenant, ids, rows::Depth::Whole, expired)
     }
 
     fn services(&self, tenant: &Tenant) -> Result<Vec<String>, ScanError> {

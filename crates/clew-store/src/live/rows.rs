@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use clew_model::identity::distinct;
+use clew_model::identity::{distinct, has_repeats};
+use clew_model::relation::{Need, need};
 use clew_model::scan::{Expired, RowsAnswer, ScanError};
 use clew_model::{Attribute, Event, Link, Resource, Scope, Span, SpanId, Status, Tenant, TraceId, Value};
 use clew_wire::otlp::decode_value;
@@ -15,19 +16,36 @@ use super::{Head, Live, read};
 /// Rows read under one lock, and between two looks at the time.
 const SLICE_ROWS: usize = 512;
 
-/// Answers [`clew_model::scan::SpanSource::rows`]. A trace's spans are ordered by start and span id.
+/// How much of a span is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// All of it.
+    Whole,
+    /// What [`clew_model::scan::SpanSource::figured`] asks for.
+    Figures,
+}
+
+/// Answers [`clew_model::scan::SpanSource::rows`], or no more than figures are taken from. A trace's spans are ordered by start
+/// and span id.
 pub(super) fn rows(
     live: &Live,
     tenant: &Tenant,
     ids: &[TraceId],
+    depth: Depth,
     expired: Expired<'_>,
 ) -> Result<RowsAnswer, ScanError> {
     let mut answer = RowsAnswer::default();
     let Some(head) = live.head(tenant) else { return Ok(answer) };
-    let mut reader = Reader { live, head: &head, resources: Shared::default(), scopes: Shared::default() };
+    let mut reader = Reader { live, head: &head, depth, resources: Shared::default(), scopes: Shared::default() };
     let mut asked = HashSet::with_capacity(ids.len());
     for id in ids.iter().filter(|id| asked.insert(**id)) {
+        reader.depth = depth;
         let mut spans = reader.trace(*id, expired)?;
+        if depth != Depth::Whole && has_repeats(&spans) {
+            // Only whole spans tell whether they are the same.
+            reader.depth = Depth::Whole;
+            spans = reader.trace(*id, expired)?;
+        }
         // The chain of rows runs backwards; of the same span sent twice, the first stays.
         spans.reverse();
         spans = distinct(spans);
@@ -42,6 +60,7 @@ pub(super) fn rows(
 struct Reader<'l> {
     live: &'l Live,
     head: &'l Head,
+    depth: Depth,
     resources: Shared<Resource>,
     scopes: Shared<Scope>,
 }
@@ -89,8 +108,14 @@ impl Reader<'_> {
             let row = (next & ((1 << bits) - 1)) as usize;
             let class = chunk.classes[chunk.rows.class[row] as usize];
             let resource = self.resources.get((place, class.resource), chunk);
-            let scope = self.scopes.get((place, class.scope), chunk);
-            spans.push(span(chunk, row, trace_id, resource, scope));
+            let mut span = span(chunk, row, trace_id, resource);
+            if self.depth == Depth::Whole {
+                span.scope = self.scopes.get((place, class.scope), chunk);
+                complete(&mut span, chunk, row);
+            } else {
+                span.attributes = figured_attributes(chunk, list(chunk, row));
+            }
+            spans.push(span);
             next = chunk.rows.previous[row];
         }
         next
@@ -149,11 +174,11 @@ impl FromOrigin for Scope {
     }
 }
 
-fn span(chunk: &Chunk, row: usize, trace_id: TraceId, resource: Arc<Resource>, scope: Arc<Scope>) -> Span {
+/// A span without its scope, its attributes, its events and the message of its status.
+fn span(chunk: &Chunk, row: usize, trace_id: TraceId, resource: Arc<Resource>) -> Span {
     let (rows, dictionary) = (&chunk.rows, &chunk.dictionary);
     let class = chunk.classes[rows.class[row] as usize];
-    let extra = chunk.extras.binary_search_by_key(&(row as u32), |extra| extra.row);
-    let extra = extra.map_or_else(|_| Extra::default(), |index| chunk.extras[index]);
+    let extra = extra(chunk, row);
     let batch = chunk.received.partition_point(|(from, _)| *from as usize <= row);
     Span {
         trace_id,
@@ -165,18 +190,50 @@ fn span(chunk: &Chunk, row: usize, trace_id: TraceId, resource: Arc<Resource>, s
         kind: class.kind,
         start_unix_nanos: rows.start_unix_nanos[row],
         duration_nanos: rows.duration_nanos[row],
-        status: Status { code: class.status, message: dictionary.text(extra.status_message) },
-        attributes: attributes(chunk, List { shape: class.shape, words_from: rows.words_from[row] }),
-        dropped_attributes_count: extra.dropped_attributes_count,
-        events: events(chunk, extra),
-        dropped_events_count: extra.dropped_events_count,
+        status: Status { code: class.status, message: String::new() },
         links: links(chunk, extra),
-        dropped_links_count: extra.dropped_links_count,
         resource,
-        scope,
         received_unix_nanos: chunk.received[batch - 1].1,
         notes: class.notes,
+        ..Span::default()
     }
+}
+
+/// What [`span`] leaves out, but for the scope.
+fn complete(span: &mut Span, chunk: &Chunk, row: usize) {
+    let extra = extra(chunk, row);
+    span.status.message = chunk.dictionary.text(extra.status_message);
+    span.attributes = attributes(chunk, list(chunk, row));
+    span.dropped_attributes_count = extra.dropped_attributes_count;
+    span.events = events(chunk, extra);
+    span.dropped_events_count = extra.dropped_events_count;
+    span.dropped_links_count = extra.dropped_links_count;
+}
+
+fn extra(chunk: &Chunk, row: usize) -> Extra {
+    let found = chunk.extras.binary_search_by_key(&(row as u32), |extra| extra.row);
+    found.map_or_else(|_| Extra::default(), |index| chunk.extras[index])
+}
+
+/// Where the attributes of a row are.
+fn list(chunk: &Chunk, row: usize) -> List {
+    let class = chunk.classes[chunk.rows.class[row] as usize];
+    List { shape: class.shape, words_from: chunk.rows.words_from[row] }
+}
+
+/// Of the attributes those that figures are taken from, and of these what is needed.
+fn figured_attributes(chunk: &Chunk, list: List) -> Vec<Attribute> {
+    let mut attributes = Vec::new();
+    for column in chunk.columns(list.shape) {
+        let key = String::from_utf8_lossy(chunk.dictionary.get(column.key));
+        let value = match need(&key) {
+            Need::Nothing => continue,
+            Need::Presence => Value::Empty,
+            Need::Value => value(chunk.cell(*column, list.words_from)),
+        };
+        attributes.push(Attribute { key: key.into_owned(), value });
+    }
+    attributes
 }
 
 fn attributes(chunk: &Chunk, list: List) -> Vec<Attribute> {

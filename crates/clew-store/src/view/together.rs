@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use clew_model::attributes::{AttributesRequest, KeysAnswer, ValuesAnswer};
-use clew_model::identity::distinct;
+use clew_model::identity::{distinct, has_repeats};
 use clew_model::scan::{
     Enough, Expired, ExtentsAnswer, Incomplete, MatchedAnswer, MatchedRequest, NewestAnswer, RowsAnswer, ScanAnswer,
     ScanError, ScanRequest, SpanSource, SummariesAnswer, TraceVersion,
@@ -105,8 +105,8 @@ impl<'v> Together<'v> {
         Ok((summaries, incomplete))
     }
 
-    /// The spans of these traces as `read` gives them where they lie in one part, whole where they lie in several: parts of
-    /// spans from two sources may differ though the spans are the same.
+    /// The spans of these traces as `read` gives them; whole where several have one id, since only whole spans tell whether they
+    /// are the same.
     fn in_part(
         &self,
         tenant: &Tenant,
@@ -127,7 +127,7 @@ impl<'v> Together<'v> {
             incomplete = incomplete.or(answer.incomplete);
             read_spans.push(answer.spans);
         }
-        let (whole, missing) = self.distinct_rows(tenant, &at(Home::Several), expired)?;
+        let (whole, missing) = self.in_several(tenant, &at(Home::Several), expired, read)?;
         incomplete = incomplete.or(missing);
         // Parts answer in the order that they are asked in. Spans are large: each is moved once.
         let mut spans = Vec::with_capacity(read_spans.iter().chain(&whole).map(Vec::len).sum());
@@ -145,6 +145,47 @@ impl<'v> Together<'v> {
         }
         debug_assert!(read_spans.iter_mut().all(|part| part.peek().is_none()), "a part answers in another order");
         Ok(RowsAnswer { spans, incomplete })
+    }
+}
+
+impl Together<'_> {
+    /// The same for traces that lie in several parts, by trace in the order of the ids.
+    fn in_several(
+        &self,
+        tenant: &Tenant,
+        ids: &[TraceId],
+        expired: Expired<'_>,
+        read: &Read<'_>,
+    ) -> Result<(Vec<Vec<Span>>, Option<Incomplete>), ScanError> {
+        let mut traces: Vec<Vec<Span>> = vec![Vec::new(); ids.len()];
+        let mut incomplete = None;
+        if ids.is_empty() {
+            return Ok((traces, incomplete));
+        }
+        let places: HashMap<TraceId, usize, RandomState> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        for part in &self.parts {
+            let asked: Vec<TraceId> = ids.iter().copied().filter(|id| !part.deleted.contains(id)).collect();
+            let answer = read(part.source, &asked)?;
+            incomplete = incomplete.or(answer.incomplete);
+            let mut spans = answer.spans.into_iter().peekable();
+            while let Some(id) = spans.peek().map(|span| span.trace_id) {
+                let own = std::iter::from_fn(|| spans.next_if(|span| span.trace_id == id));
+                match places.get(&id) {
+                    Some(at) => traces[*at].extend(own),
+                    None => own.for_each(drop),
+                }
+            }
+        }
+        let repeated: Vec<usize> = (0..ids.len()).filter(|at| has_repeats(&traces[*at])).collect();
+        let repeated_ids: Vec<TraceId> = repeated.iter().map(|at| ids[*at]).collect();
+        let (whole, missing) = self.distinct_rows(tenant, &repeated_ids, expired)?;
+        for (at, spans) in repeated.into_iter().zip(whole) {
+            traces[at] = spans;
+        }
+        for spans in &mut traces {
+            spans.sort_by_cached_key(|span| (span.start_unix_nanos, span.span_id));
+        }
+        Ok((traces, incomplete.or(missing)))
     }
 }
 

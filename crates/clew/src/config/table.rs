@@ -174,7 +174,7 @@ settings! {
     "log.repeat_window" log_repeat_window: Duration = "10m" in 0..=24 * HOUR;
 
     /// Memory for live spans. From a quarter of it on they are sealed into a block, and at the latest from a half on;
-    /// should they fill it nevertheless, senders are refused with a retry hint. `auto` is the smaller of 256 MiB and an
+    /// should they fill it nevertheless, senders are refused with a retry hint. `auto` is the smaller of 224 MiB and an
     /// eighth of the machine's memory or of the control group's limit.
     "live.bytes" live_bytes: MemoryShare = "auto" in 4 * MIB..=1024 * GIB;
 
@@ -293,7 +293,7 @@ settings! {
     "query.live_streams" live_streams: u64 = "64" in 0..=65_536;
 
     /// Memory for explained traces that were asked for lately, so that looking around in one does not read it each time. One
-    /// span takes about 1 KiB to 2 KiB. `auto` is the smaller of 256 MiB and an eighth of the machine's memory or of the
+    /// span takes about 1 KiB to 2 KiB. `auto` is the smaller of 224 MiB and an eighth of the machine's memory or of the
     /// control group's limit.
     "query.trace_cache_bytes" trace_cache_bytes: MemoryShare = "auto" in 0..=1024 * GIB;
 

@@ -37,7 +37,7 @@ pub(crate) trait SettingType: Sized {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ByteCount(pub(crate) u64);
 
-/// A number of bytes, or `auto`: the smaller of 256 MiB and an eighth of the memory that this process may use.
+/// A number of bytes, or `auto`: the smaller of 224 MiB and an eighth of the memory that this process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MemoryShare(pub(crate) u64);
 
@@ -292,7 +292,7 @@ impl SettingType for MemoryShare {
 
     fn read(raw: &Raw, bounds: Option<&RangeInclusive<u64>>) -> Result<Self, String> {
         if text(raw)? == "auto" {
-            return Ok(Self((memory::available_bytes() / 8).min(256 << 20)));
+            return Ok(Self((memory::available_bytes() / 8).min(224 << 20)));
         }
         ByteCount::read(raw, bounds).map(|bytes| Self(bytes.0))
     }
