@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use clew_model::Tenant;
 use clew_model::scan::ScanError;
-use clew_store::Store;
 use clew_store::port::Clock;
+use clew_store::{HealthReason, Store};
 use clew_wire::otlp::Limits;
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
@@ -23,6 +23,7 @@ use crate::hints::{Example, Hint, Hints};
 use crate::listen::Address;
 use crate::problem::Problem;
 use crate::receive::InFlight;
+use crate::remote_write::{RemoteWrite, WriteFigures};
 use crate::tenants::{self, TENANT_HEADER, TenantProblem, Tenants};
 
 /// What the doors are told; the binary resolves it from file, environment and flags before anything opens.
@@ -76,6 +77,8 @@ pub struct ServerConfig {
     pub total_bound: u64,
     /// From when on a node of the graph of services is not well (`health.*`).
     pub health: HealthLimits,
+    /// Where figures are sent to, if anywhere (`metrics.remote_write*`).
+    pub remote_write: Option<RemoteWrite>,
 }
 
 impl Default for ServerConfig {
@@ -104,6 +107,7 @@ impl Default for ServerConfig {
             live_streams: 64,
             total_bound: TOTAL_BOUND,
             health: HealthLimits::default(),
+            remote_write: None,
         }
     }
 }
@@ -160,6 +164,8 @@ pub struct App {
     pub(crate) demo: DemoRoom,
     /// One permit for each query that may run.
     pub queries: Arc<Semaphore>,
+    /// What became of the figures that were sent.
+    pub(crate) remote_write: WriteFigures,
     /// Streams of settled traces.
     pub(crate) live: LiveRoom,
     /// Explained traces that were asked for lately.
@@ -186,6 +192,7 @@ impl App {
             doors: OnceLock::new(),
             demo: DemoRoom::new(),
             queries: Arc::new(Semaphore::new(config.query_concurrency.min(Semaphore::MAX_PERMITS))),
+            remote_write: WriteFigures::default(),
             live: LiveRoom::new(config.live_streams),
             traces: TraceCache::new(config.trace_cache_bytes),
             explaining: InFlight::new(config.explain_bytes, config.in_flight_wait),
@@ -202,6 +209,13 @@ impl App {
     /// Gives the server traces that it can send itself when it is asked to (`POST /v1/demo`); the first ones stay.
     pub fn offer_demo(&self, demo: Arc<dyn Demo>) {
         self.demo.open(demo);
+    }
+
+    /// Why the server is not well, if it is not.
+    pub(crate) fn health(&self) -> Vec<HealthReason> {
+        let mut reasons = self.store.health();
+        reasons.extend(self.remote_write.health());
+        reasons
     }
 
     /// Counts a usual mistake; the example is asked for when one is due.

@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::{App, Listen, Purpose, ServerConfig};
+use crate::remote_write;
 use crate::router::Doorway;
 
 /// What a client with prior knowledge of HTTP/2 says first (RFC 9113, section 3.4).
@@ -176,15 +177,21 @@ impl Server {
             };
             accepting.spawn(connections.accept(listener, stopped.clone(), Arc::clone(&graceful)));
         }
+        let writing = tokio::spawn(remote_write::run(Arc::clone(&app), stopped));
         shutdown.await;
         app.stopping.store(true, Ordering::Relaxed);
         drop(stop);
         while accepting.join_next().await.is_some() {}
         let graceful = Arc::into_inner(graceful).expect("the tasks that accepted have ended");
-        match tokio::time::timeout(app.config.stop_grace, graceful.shutdown()).await {
+        let cut_off = match tokio::time::timeout(app.config.stop_grace, graceful.shutdown()).await {
             Ok(()) => 0,
             Err(_) => place_count - places.available_permits(),
+        };
+        // Its last round has a bound of its own.
+        if let Err(error) = writing.await {
+            tracing::error!(%error, "the remote write failed");
         }
+        cut_off
     }
 }
 

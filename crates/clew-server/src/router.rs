@@ -172,14 +172,14 @@ impl Health {
 }
 
 async fn health(State(app): State<Arc<App>>) -> Json<Health> {
-    Json(Health::of(app.store.health()))
+    Json(Health::of(app.health()))
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
     if app.stopping.load(Ordering::Relaxed) {
         return Err(Problem::unavailable("the server is stopping", 2));
     }
-    let reasons = app.store.health();
+    let reasons = app.health();
     if let Some(failed) = reasons.iter().find(|reason| reason.name == HealthReason::LOG_FAILED) {
         return Err(Problem::unavailable(failed.detail.clone(), 10));
     }

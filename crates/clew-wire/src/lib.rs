@@ -6,6 +6,7 @@ mod json;
 mod lenient;
 pub mod otlp;
 pub mod otlp_json;
+pub mod remote_write;
 mod sniff;
 mod writer;
 pub mod zipkin_json;

@@ -75,6 +75,11 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Bytes so far, without the lengths of inner messages.
+    pub(crate) fn byte_count(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The written message.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         while !self.open.is_empty() {

@@ -85,7 +85,7 @@ fn of(app: &App) -> FiguresAnswer {
         blocks: blocks(&store),
         retention: retention(&store, config),
         memory: memory(app, &store, config),
-        health: Health::of(app.store.health()),
+        health: Health::of(app.health()),
         hints: hints(&app.hints),
     }
 }

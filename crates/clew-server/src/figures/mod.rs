@@ -1,11 +1,13 @@
-//! clew's own figures: counted here as requests pass, shown on `/metrics` and by `/v1/figures` together with the store's.
+//! clew's own figures: counted here as requests pass, shown on `/metrics` and by `/v1/figures` together with the store's,
+//! and sent by the remote write.
 
 pub(crate) mod json;
-mod page;
+pub(crate) mod page;
 mod process;
 mod prometheus;
 mod shape;
 mod span_metrics;
+mod text;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,9 +18,10 @@ use clew_store::Histogram;
 use clew_wire::otlp::NoteCounts;
 
 pub(crate) use json::routes;
-pub use page::Format;
 pub use prometheus::render;
+pub(crate) use prometheus::write;
 pub use shape::*;
+pub use text::Format;
 
 /// The label of all tenants beyond those that have one of their own. Parentheses keep it apart from any tenant's name.
 pub const OTHER_TENANTS: &str = "(other)";

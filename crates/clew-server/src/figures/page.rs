@@ -1,97 +1,98 @@
-//! Prometheus' text format, version 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>, and OpenMetrics 1.0,
-//! which has exemplars: <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
+//! Families of figures, sample by sample, to whoever writes them down: as a page, or as requests of a remote write.
 
-use std::fmt::{Display, Write as _};
+use std::fmt;
 
 use clew_store::{Histogram, HistogramFigures};
 
-/// How a page is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
-    /// Prometheus' text format.
-    #[default]
-    Text,
-    /// OpenMetrics.
-    OpenMetrics,
+/// Writes figures down in some form.
+pub(crate) trait Sink {
+    /// A family begins; all samples up to the next one are of it.
+    fn family(&mut self, name: &'static str, kind: &'static str, help: &str);
+
+    /// One sample.
+    fn sample(&mut self, sample: &Sample<'_>);
 }
 
-impl Format {
-    /// Every format, the usual one first.
-    pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
-
-    /// Its media type, without parameters.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain",
-            Self::OpenMetrics => "application/openmetrics-text",
-        }
-    }
-
-    /// The value of `Content-Type`.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
+/// One number with its name.
+#[derive(Debug)]
+pub(crate) struct Sample<'a> {
+    /// Of its family.
+    pub(crate) name: &'static str,
+    /// What of a histogram it is: `_bucket`, `_sum`, `_count`, or else nothing.
+    pub(crate) ending: &'static str,
+    /// Without `le`.
+    pub(crate) labels: &'a [(&'a str, &'a str)],
+    /// The label `le` of a bucket.
+    pub(crate) bound: Option<&'a str>,
+    /// What it is.
+    pub(crate) value: Number,
+    /// One of those that a bucket counts.
+    pub(crate) exemplar: Option<&'a Exemplar>,
 }
 
-/// A page being written, family by family.
-#[derive(Debug, Default)]
-pub(super) struct Page {
-    text: String,
-    format: Format,
+/// A number as it was counted, so that text shows a whole one as such.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Number {
+    /// A count.
+    Whole(u64),
+    /// A measure.
+    Real(f64),
+}
+
+/// Where the families of a page go.
+pub(crate) struct Page<'s> {
+    sink: &'s mut dyn Sink,
 }
 
 /// Values in buckets.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Distribution {
+pub(crate) struct Distribution {
     /// Upper bounds, the last of which is none; how many are not above; one of those in the bucket.
-    pub(super) buckets: Vec<(Option<f64>, u64, Option<Exemplar>)>,
+    pub(crate) buckets: Vec<(Option<f64>, u64, Option<Exemplar>)>,
     /// The sum of all values.
-    pub(super) sum: f64,
+    pub(crate) sum: f64,
 }
 
 /// One value, and where to look it up.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Exemplar {
+pub(crate) struct Exemplar {
     /// Names and values, together no longer than 128 characters.
-    pub(super) labels: [(&'static str, String); 2],
+    pub(crate) labels: [(&'static str, String); 2],
     /// The value.
-    pub(super) value: f64,
+    pub(crate) value: f64,
     /// When it was.
-    pub(super) unix_nanos: u64,
+    pub(crate) unix_nanos: u64,
 }
 
 /// The family whose samples are being written.
-pub(super) struct Family<'p> {
-    page: &'p mut Page,
+pub(crate) struct Family<'p> {
+    sink: &'p mut dyn Sink,
     name: &'static str,
 }
 
-impl Page {
-    /// An empty page.
-    pub(super) fn new(format: Format) -> Self {
-        Self { text: String::new(), format }
+impl<'s> Page<'s> {
+    /// A page that goes to a sink.
+    pub(crate) fn new(sink: &'s mut dyn Sink) -> Self {
+        Self { sink }
     }
 
     /// Begins a family of counters; each name ends with `_total`.
-    pub(super) fn counter(&mut self, name: &'static str, help: &str) -> Family<'_> {
+    pub(crate) fn counter(&mut self, name: &'static str, help: &str) -> Family<'_> {
         self.family(name, "counter", help)
     }
 
     /// Begins a family of gauges.
-    pub(super) fn gauge(&mut self, name: &'static str, help: &str) -> Family<'_> {
+    pub(crate) fn gauge(&mut self, name: &'static str, help: &str) -> Family<'_> {
         self.family(name, "gauge", help)
     }
 
     /// Begins a family of histograms.
-    pub(super) fn histograms(&mut self, name: &'static str, help: &str) -> Family<'_> {
+    pub(crate) fn histograms(&mut self, name: &'static str, help: &str) -> Family<'_> {
         self.family(name, "histogram", help)
     }
 
     /// Writes a histogram without labels.
-    pub(super) fn histogram(&mut self, name: &'static str, help: &str, figures: &HistogramFigures) {
+    pub(crate) fn histogram(&mut self, name: &'static str, help: &str, figures: &HistogramFigures) {
         let mut below = 0;
         let bounds = Histogram::BOUNDS_SECONDS.iter().copied().map(Some).chain([None]);
         let buckets = bounds.enumerate().map(|(position, bound)| {
@@ -102,128 +103,79 @@ impl Page {
         self.histograms(name, help).distribution(&[], &distribution);
     }
 
-    /// The page.
-    pub(super) fn finish(mut self) -> String {
-        if self.format == Format::OpenMetrics {
-            self.text.push_str("# EOF\n");
-        }
-        self.text
-    }
-
-    fn family(&mut self, name: &'static str, kind: &str, help: &str) -> Family<'_> {
-        // OpenMetrics names the family of `x_total` `x`.
-        let is_bare = self.format == Format::OpenMetrics && kind == "counter";
-        let family = if is_bare { name.trim_end_matches("_total") } else { name };
-        let _ = writeln!(self.text, "# HELP {family} {help}\n# TYPE {family} {kind}");
-        Family { page: self, name }
+    fn family(&mut self, name: &'static str, kind: &'static str, help: &str) -> Family<'_> {
+        self.sink.family(name, kind, help);
+        Family { sink: &mut *self.sink, name }
     }
 }
 
 impl Family<'_> {
     /// The only sample of its family.
-    pub(super) fn value(mut self, value: impl Display) {
+    pub(crate) fn value(mut self, value: impl Into<Number>) {
         self.sample(&[], value);
     }
 
     /// A sample with labels.
-    pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
-        self.line("", labels, None, value);
-        self.page.text.push('\n');
+    pub(crate) fn sample(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
+        self.put("", labels, None, value.into(), None);
     }
 
     /// The samples of a histogram with labels.
-    pub(super) fn distribution(&mut self, labels: &[(&str, &str)], distribution: &Distribution) {
+    pub(crate) fn distribution(&mut self, labels: &[(&str, &str)], distribution: &Distribution) {
         for (bound, count, exemplar) in &distribution.buckets {
             let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| bound.to_string());
-            self.line("_bucket", labels, Some(&bound), count);
-            if let (Format::OpenMetrics, Some(exemplar)) = (self.page.format, exemplar) {
-                let Exemplar { labels: [(first, one), (second, two)], value, unix_nanos } = exemplar;
-                let (seconds, nanos) = (unix_nanos / 1_000_000_000, unix_nanos % 1_000_000_000);
-                let _ = write!(
-                    self.page.text,
-                    " # {{{first}=\"{}\",{second}=\"{}\"}} {value} {seconds}.{nanos:09}",
-                    escaped(one),
-                    escaped(two)
-                );
-            }
-            self.page.text.push('\n');
+            self.put("_bucket", labels, Some(&bound), Number::Whole(*count), exemplar.as_ref());
         }
         let count = distribution.buckets.last().map_or(0, |(_, count, _)| *count);
-        self.line("_sum", labels, None, distribution.sum);
-        self.page.text.push('\n');
-        self.line("_count", labels, None, count);
-        self.page.text.push('\n');
+        self.put("_sum", labels, None, Number::Real(distribution.sum), None);
+        self.put("_count", labels, None, Number::Whole(count), None);
     }
 
-    /// A sample up to its value.
-    fn line(&mut self, ending: &str, labels: &[(&str, &str)], bound: Option<&str>, value: impl Display) {
-        let text = &mut self.page.text;
-        text.push_str(self.name);
-        text.push_str(ending);
-        let all = labels.iter().copied().chain(bound.map(|bound| ("le", bound)));
-        let mut before = '{';
-        for (label, value) in all {
-            let _ = write!(text, "{before}{label}=\"{}\"", escaped(value));
-            before = ',';
-        }
-        let after = if before == '{' { "" } else { "}" };
-        let _ = write!(text, "{after} {value}");
+    fn put(
+        &mut self,
+        ending: &'static str,
+        labels: &[(&str, &str)],
+        bound: Option<&str>,
+        value: Number,
+        exemplar: Option<&Exemplar>,
+    ) {
+        self.sink.sample(&Sample { name: self.name, ending, labels, bound, value, exemplar });
     }
 }
 
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+impl Number {
+    /// The nearest number with a fraction.
+    pub(crate) fn to_f64(self) -> f64 {
+        match self {
+            Self::Whole(count) => count as f64,
+            Self::Real(measure) => measure,
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_are_escaped() {
-        let mut page = Page::default();
-        page.counter("clew_x_total", "A test.").sample(&[("a", "say \"hi\"\\\n"), ("b", "")], 3);
-        let expected = "# HELP clew_x_total A test.\n# TYPE clew_x_total counter\nclew_x_total{a=\"say \\\"hi\\\"\\\\\\n\",b=\"\"} 3\n";
-        assert_eq!(page.finish(), expected);
+impl From<u64> for Number {
+    fn from(count: u64) -> Self {
+        Self::Whole(count)
     }
+}
 
-    #[test]
-    fn buckets_are_cumulative() {
-        let histogram = Histogram::new();
-        for millis in [1, 40, 60_000] {
-            histogram.observe_nanos(millis * 1_000_000);
-        }
-        let mut page = Page::default();
-        page.histogram("clew_x_seconds", "A test.", &histogram.read());
-        let text = page.finish();
-        for line in
-            ["_bucket{le=\"0.001\"} 1", "_bucket{le=\"0.05\"} 2", "_bucket{le=\"10\"} 2", "_bucket{le=\"+Inf\"} 3"]
-        {
-            assert!(text.contains(line), "{line} in {text}");
-        }
-        assert!(text.contains("clew_x_seconds_sum 60.041\nclew_x_seconds_count 3\n"), "{text}");
+impl From<usize> for Number {
+    fn from(count: usize) -> Self {
+        Self::Whole(count as u64)
     }
+}
 
-    #[test]
-    fn open_metrics_has_bare_families_exemplars_and_an_end() {
-        let labels = [("trace_id", "0a".to_owned()), ("span_id", "0b".to_owned())];
-        let exemplar = Exemplar { labels, value: 0.5, unix_nanos: 1_250_000_000 };
-        let distribution = Distribution { buckets: vec![(Some(1.0), 1, Some(exemplar)), (None, 2, None)], sum: 3.5 };
-        let write = |format| {
-            let mut page = Page::new(format);
-            page.counter("clew_x_total", "A test.").value(3);
-            page.histograms("x_seconds", "Another.").distribution(&[("a", "b")], &distribution);
-            page.finish()
-        };
-        assert_eq!(
-            write(Format::OpenMetrics),
-            "# HELP clew_x A test.\n# TYPE clew_x counter\nclew_x_total 3\n\
-             # HELP x_seconds Another.\n# TYPE x_seconds histogram\n\
-             x_seconds_bucket{a=\"b\",le=\"1\"} 1 # {trace_id=\"0a\",span_id=\"0b\"} 0.5 1.250000000\n\
-             x_seconds_bucket{a=\"b\",le=\"+Inf\"} 2\nx_seconds_sum{a=\"b\"} 3.5\nx_seconds_count{a=\"b\"} 2\n# EOF\n"
-        );
-        let text = write(Format::Text);
-        assert!(text.contains("# TYPE clew_x_total counter\n") && !text.contains("trace_id"), "{text}");
-        assert!(text.contains("{a=\"b\",le=\"1\"} 1\n") && !text.contains("EOF"), "{text}");
+impl From<f64> for Number {
+    fn from(measure: f64) -> Self {
+        Self::Real(measure)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(count) => count.fmt(formatter),
+            Self::Real(measure) => measure.fmt(formatter),
+        }
     }
 }

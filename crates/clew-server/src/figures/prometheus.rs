@@ -1,16 +1,25 @@
-//! The `/metrics` page: every family of clew's own figures, with its help and unit.
+//! Every family of clew's figures, with its help and unit: the `/metrics` page, and what a remote write sends.
 
 use clew_model::{Notes, RefuseReason, RejectReason};
 use clew_store::{SettleFigures, StoreFigures};
 
-use super::page::{Format, Page};
+use super::page::{Page, Sink};
 use super::process::Process;
+use super::text::{Format, Text};
 use super::{Counter, Figures, Misdirected, OTHER_SIGNALS, TenantFigures, span_metrics};
 use crate::app::App;
+use crate::remote_write::{Outcome, WriteFigures};
 
 /// The page as of now.
 pub fn render(app: &App, format: Format) -> String {
-    let mut page = Page::new(format);
+    let mut text = Text::new(format);
+    write(app, &mut text);
+    text.finish()
+}
+
+/// Every figure as of now.
+pub(crate) fn write(app: &App, sink: &mut dyn Sink) {
+    let mut page = Page::new(sink);
     tenants(&mut page, &app.figures);
     requests(&mut page, app);
     let figures = app.store.figures();
@@ -18,8 +27,10 @@ pub fn render(app: &App, format: Format) -> String {
     settled(&mut page, app, &figures.settle);
     blocks(&mut page, app, &figures);
     process(&mut page, app);
+    if app.config.remote_write.is_some() {
+        remote_write(&mut page, &app.remote_write);
+    }
     app.store.read_span_totals(|totals| span_metrics::write(&mut page, totals));
-    page.finish()
 }
 
 fn tenants(page: &mut Page, figures: &Figures) {
@@ -135,8 +146,8 @@ fn settled(page: &mut Page, app: &App, settle: &SettleFigures) {
     page.counter("clew_spans_duplicate_total", "Identical spans left out.").value(totals.duplicate_spans);
     let mut judged = page.counter("clew_traces_judged_total", "Traces settled, by rule and verdict.");
     for (rule, (kept, dropped)) in &totals.by_rule {
-        judged.sample(&[("rule", rule), ("verdict", "keep")], kept);
-        judged.sample(&[("rule", rule), ("verdict", "drop")], dropped);
+        judged.sample(&[("rule", rule), ("verdict", "keep")], *kept);
+        judged.sample(&[("rule", rule), ("verdict", "drop")], *dropped);
     }
 }
 
@@ -149,7 +160,7 @@ fn blocks(page: &mut Page, app: &App, store: &StoreFigures) {
     let help = "Distinct values of an attribute among 32 Ki spans, as of the last seal: the keys that have most.";
     let mut values = page.gauge("clew_attribute_values", help);
     for (key, count) in &store.various_keys {
-        values.sample(&[("key", key)], count);
+        values.sample(&[("key", key)], *count);
     }
     let mut bytes = page.gauge("clew_storage_bytes", "Bytes on disk, by kind of file.");
     for (kind, value) in [
@@ -213,5 +224,17 @@ fn process(page: &mut Page, app: &App) {
     let uptime_nanos = app.clock.unix_nanos().saturating_sub(app.started_unix_nanos);
     page.gauge("clew_uptime_seconds", "Time since the server started.").value(uptime_nanos as f64 / 1e9);
     let mut build = page.gauge("clew_build_info", "Always 1; the version is in the label.");
-    build.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    build.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1_u64);
+}
+
+fn remote_write(page: &mut Page, figures: &WriteFigures) {
+    let help = "Requests of the remote write: taken, refused for good, to be sent again later, or without an answer.";
+    let mut requests = page.counter("clew_remote_write_requests_total", help);
+    for outcome in Outcome::ALL {
+        requests.sample(&[("outcome", outcome.as_str())], figures.requests(outcome));
+    }
+    let help = "Samples that the receiver of the remote write did not take; the next round has newer ones.";
+    page.counter("clew_remote_write_failed_samples_total", help).value(figures.failed_samples());
+    let help = "When the receiver of the remote write last took all there was, in unix time; 0 is never.";
+    page.gauge("clew_remote_write_last_success_seconds", help).value(figures.last_success_unix_nanos() as f64 / 1e9);
 }

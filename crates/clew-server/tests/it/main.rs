@@ -20,6 +20,7 @@ mod hostile;
 mod limits;
 mod pins;
 mod refusals;
+mod remote_write;
 mod server;
 mod settled;
 mod signals;

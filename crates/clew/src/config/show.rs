@@ -19,7 +19,10 @@ pub(crate) fn resolved(config: &Config) -> String {
         }
         let _ = match &entry.shown {
             Some(shown) => writeln!(text, "{name} = {shown} # {}", entry.origin),
-            None => writeln!(text, "# {name}: {} set and not shown # {}", config.tenant_tokens.len(), entry.origin),
+            None if entry.key == "tenant.tokens" => {
+                writeln!(text, "# {name}: {} set and not shown # {}", config.tenant_tokens.len(), entry.origin)
+            }
+            None => writeln!(text, "# {name}: set and not shown # {}", entry.origin),
         };
     }
     text

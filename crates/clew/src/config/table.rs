@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::layers::{Inputs, Layers, Origin};
 use super::value::{
-    AutoCount, ByteCount, LogFormat, MemoryShare, Percent, Raw, SettingType, SpaceShare, TenantBytes, TenantDurations,
-    Tokens,
+    AutoCount, BearerToken, ByteCount, HttpUrl, LogFormat, MemoryShare, Percent, Raw, SettingType, SpaceShare,
+    TenantBytes, TenantDurations, Tokens,
 };
 use super::{ConfigErrors, KeyError};
 
@@ -40,7 +40,8 @@ impl Setting {
 
     /// Its flag, without dashes. Tokens have none: command lines are visible to other users.
     pub(crate) fn flag(&self) -> Option<String> {
-        (self.key != "tenant.tokens").then(|| self.key.replace(['.', '_'], "-"))
+        (!["tenant.tokens", "metrics.remote_write_token"].contains(&self.key))
+            .then(|| self.key.replace(['.', '_'], "-"))
     }
 }
 
@@ -270,6 +271,16 @@ settings! {
     /// Most series of spans, and most edges, that `/metrics` has since the start; those that come later are counted together as
     /// `(other)`. Each takes about 1 KiB of memory, and of spans 3 KiB of the page.
     "metrics.series" metric_series: u64 = "10000" in 0..=1_000_000;
+
+    /// Where the figures of `/metrics` are sent to, by Prometheus' remote write 1.0: `http://127.0.0.1:9090/api/v1/write`.
+    /// Plain HTTP only; for https, name a proxy or an agent that speaks it.
+    "metrics.remote_write" remote_write: HttpUrl = "";
+
+    /// How often they are sent. What could not be delivered by then is dropped, since newer values follow.
+    "metrics.remote_write_every" remote_write_every: Duration = "15s" in SECOND..=HOUR;
+
+    /// A bearer token that the receiver asks for. Never printed, and without a flag, since other users see command lines.
+    "metrics.remote_write_token" remote_write_token: BearerToken = "";
 
     /// Share of failed requests, in percent, above which a service is degraded in `/v1/dependencies`.
     "health.degraded_errors" health_degraded_errors: Percent = "1";

@@ -88,11 +88,13 @@ fn variables_of_a_kubernetes_service_are_no_mistakes() {
 
 #[test]
 fn what_is_printed_resolves_to_the_same_and_hides_tokens() {
-    let text = "[shutdown]\ngrace = '3s'\n[tenant.tokens]\n\"s3cret-token\" = 'team-a'\n";
+    let text = "[shutdown]\ngrace = '3s'\n[tenant.tokens]\n\"s3cret-token\" = 'team-a'\n\
+                [metrics]\nremote_write_token = 's3cret'\n";
     let config = Config::resolve(&Inputs { file: Some(file(text)), ..Inputs::default() }).unwrap();
     assert_eq!(config.tenant_tokens["s3cret-token"].as_str(), "team-a");
     let printed = resolved(&config);
     assert!(!printed.contains("s3cret") && printed.contains("tokens: 1 set and not shown"), "{printed}");
+    assert!(printed.contains("# remote_write_token: set and not shown"), "{printed}");
     let again = Config::resolve(&Inputs { file: Some(file(&printed)), ..Inputs::default() }).unwrap();
     assert_eq!((again.shutdown_grace, &again.listen), (Duration::from_secs(3), &config.listen));
 }

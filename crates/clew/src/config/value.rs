@@ -1,5 +1,7 @@
 //! The types of values: how they read from text and show as TOML.
 
+mod remote;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use clew_model::Tenant;
 
 use super::memory;
+pub(crate) use remote::{BearerToken, HttpUrl};
 
 /// A value as written, before anybody knows what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

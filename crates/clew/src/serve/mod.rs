@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clew_model::Tenant;
 use clew_server::ask::HealthLimits;
-use clew_server::{Listen, Purpose, Server, ServerConfig};
+use clew_server::{Listen, Purpose, RemoteWrite, Server, ServerConfig};
 use clew_store::keep::{MergePolicy, Retention, SizeLimit, TenantRetention};
 use clew_store::settle::{Completion, Judge, KeepAll, Percentage};
 use clew_store::{Ports, SettleConfig, Store, StoreConfig};
@@ -206,8 +206,16 @@ fn server_config(config: &Config) -> ServerConfig {
             unhealthy_errors: config.health_unhealthy_errors.to_f64() / 100.0,
             unhealthy_mean: config.health_unhealthy_mean,
         },
+        remote_write: remote_write(config),
         ..ServerConfig::default()
     }
+}
+
+fn remote_write(config: &Config) -> Option<RemoteWrite> {
+    let url = config.remote_write.0.clone()?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let authorization = config.remote_write_token.authorization();
+    Some(RemoteWrite { url, every: config.remote_write_every, authorization, host })
 }
 
 /// Every door speaks everything; the ports that senders use by default are announced for sending.

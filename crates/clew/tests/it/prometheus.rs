@@ -1,4 +1,4 @@
-//! A real Prometheus scrapes the server, and its answers are those of the server itself.
+//! A real Prometheus scrapes the server, or is written to by it, and its answers are those of the server itself.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -32,11 +32,23 @@ fn program(name: &str) -> PathBuf {
 }
 
 impl Prometheus {
-    fn start(folder: &Path, target: &str) -> Self {
+    /// One that scrapes a server.
+    fn scraping(folder: &Path, target: &str) -> Self {
         let config = format!(
             "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\n\
              scrape_configs: [ {{ job_name: clew, static_configs: [ {{ targets: [ \"{target}\" ] }} ] }} ]\n"
         );
+        Self::start(folder, &config, &[])
+    }
+
+    /// One that scrapes nothing and takes what is written to it.
+    fn receiving(folder: &Path) -> Self {
+        let mut prometheus = Self::start(folder, "", &["--web.enable-remote-write-receiver"]);
+        prometheus.ask("/api/v1/status/runtimeinfo", |answer| (answer["status"] == "success").then_some(()));
+        prometheus
+    }
+
+    fn start(folder: &Path, config: &str, flags: &[&str]) -> Self {
         std::fs::write(folder.join("prometheus.yml"), config).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
@@ -44,6 +56,7 @@ impl Prometheus {
         let child = Command::new(program("prometheus"))
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", "--enable-feature=exemplar-storage"])
             .arg(format!("--web.listen-address={address}"))
+            .args(flags)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -91,10 +104,14 @@ impl Drop for Prometheus {
 
 /// A server that settles traces soon, but whole: what is taken back of a part stays in counters until it is made up for.
 fn server(folder: &Path) -> Running {
+    Running::of(settling_soon(folder))
+}
+
+fn settling_soon(folder: &Path) -> Command {
     let mut command = clew();
     command.arg("--data-dir").arg(folder).args(["--listen", "127.0.0.1:0"]);
     command.env("CLEW_SETTLE_IDLE", "2s").env("CLEW_SETTLE_EVERY", "100ms");
-    Running::of(command)
+    command
 }
 
 /// Sends the demo's traces and waits until all of their spans are counted; how many they are.
@@ -119,7 +136,7 @@ fn demo(server: &Running, count: &str) -> f64 {
 fn prometheus_scrapes_span_metrics_and_its_quantiles_are_ours() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder.path().join("data"));
-    let mut prometheus = Prometheus::start(folder.path(), &server.address);
+    let mut prometheus = Prometheus::scraping(folder.path(), &server.address);
     prometheus.query("up{job=\"clew\"}", |up| up > 0.0);
     let sent = demo(&server, "60");
     let calls = prometheus.query("sum(traces_span_metrics_calls_total)", |calls| (calls - sent).abs() < 0.5);
@@ -160,6 +177,44 @@ fn prometheus_scrapes_span_metrics_and_its_quantiles_are_ours() {
         .ask("/api/v1/targets", |answer| answer["data"]["activeTargets"][0]["lastError"].as_str().map(str::to_owned));
     assert_eq!(complaint, "");
     server.stop();
+}
+
+#[test]
+fn prometheus_takes_what_is_written_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut prometheus = Prometheus::receiving(folder.path());
+    let mut command = settling_soon(&folder.path().join("data"));
+    command.env("CLEW_METRICS_REMOTE_WRITE", format!("http://{}/api/v1/write", prometheus.address));
+    command.env("CLEW_METRICS_REMOTE_WRITE_EVERY", "1s");
+    let server = Running::of(command);
+    let sent = demo(&server, "60");
+    let calls =
+        prometheus.query("sum(traces_span_metrics_calls_total{job=\"clew\"})", |calls| (calls - sent).abs() < 0.5);
+    assert!(calls > 100.0, "{calls}");
+    let count = "sum(traces_span_metrics_duration_milliseconds_bucket{le=\"+Inf\"})";
+    prometheus.query(count, |count| (count - sent).abs() < 0.5);
+    prometheus.query("sum(traces_span_metrics_duration_milliseconds_count)", |count| (count - sent).abs() < 0.5);
+    let graph = server.get("/v1/dependencies?since=1d").1;
+    let calls: f64 = graph["edges"].as_array().unwrap().iter().map(|edge| edge["weighted"].as_f64().unwrap()).sum();
+    prometheus.query("sum(traces_service_graph_request_total)", |theirs| (theirs - calls).abs() < 0.5);
+    // Ours, and whose they are.
+    let port = server.address.rsplit(':').next().unwrap();
+    let ours = format!("sum(clew_spans_received_total{{tenant=\"default\",instance=~\".+:{port}\"}})");
+    prometheus.query(&ours, |received| (received - sent).abs() < 0.5);
+
+    let path = "/api/v1/query_exemplars?query=traces_span_metrics_duration_milliseconds_bucket&start=0&end=9999999999";
+    let id = prometheus.ask(path, |answer| {
+        let exemplar = &answer["data"][0]["exemplars"][0];
+        exemplar["labels"]["trace_id"].as_str().map(str::to_owned)
+    });
+    assert_eq!(server.get(&format!("/v1/traces/{id}")).0, 200, "{id}");
+    assert!(server.figure("clew_remote_write_last_success_seconds") > 1e9);
+    assert!(server.figure("clew_remote_write_requests_total{outcome=\"refused\"}") < 0.5);
+    assert!(server.figure("clew_remote_write_failed_samples_total") < 0.5);
+    let log = std::fs::read_to_string(folder.path().join("prometheus.log")).unwrap();
+    assert!(!log.contains("remote_write") && !log.contains("level=error"), "{log}");
+    let diagnostics = server.stop();
+    assert!(!diagnostics.contains("remote write"), "{diagnostics}");
 }
 
 #[test]
