@@ -236,12 +236,9 @@ impl Run {
         // Of one trace the ids need not be read.
         let only = (self.traces.len() == 1).then(|| self.traces[0].0);
         reader.of_trace(only);
-        let mut spans = block.trace(reader, self.rows.clone(), expired, lost)?;
-        if only.is_none() {
-            let wanted: HashSet<TraceId, RandomState> = self.traces.iter().map(|(id, _)| *id).collect();
-            spans.retain(|span| wanted.contains(&span.trace_id));
-        }
-        Ok(spans)
+        let between = self.traces.windows(2).map(|pair| pair[0].1.end..pair[1].1.start);
+        reader.leave_out(between.filter(|gap| !gap.is_empty()).collect());
+        block.trace(reader, self.rows.clone(), expired, lost)
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct SpanReader<'d> {
     trace_id: Option<TraceId>,
     /// What is read of a span.
     depth: Depth,
+    /// Rows that nobody asked for, rising.
+    gaps: Vec<Range<u64>>,
 }
 
 /// Where the value of one attribute of a span lies.
@@ -54,27 +56,38 @@ pub(super) enum Depth {
     Outline,
 }
 
-/// What [`SpanReader::read`] gives, and what it still owes.
-#[derive(Default)]
-struct Found {
-    spans: Vec<Span>,
-    /// Places among `spans` whose parent lies so many rows away.
-    parents: Vec<(usize, i32)>,
+/// Which of a range of rows are read, and which of the spans each is.
+struct Rows {
+    all: Range<u64>,
+    /// The place of each row's span, or [`Self::GAP`]; `None` when all rows are read.
+    places: Option<Vec<u32>>,
+    count: usize,
 }
 
-/// A part of the rows, all in one row group.
+/// Those of them that lie in one row group.
 struct Part<'p> {
     group: usize,
-    /// The rows, within their group.
-    rows: Range<usize>,
+    /// The group's first row.
+    first_row: u64,
+    /// The rows that are read, within their group.
     map: Bitmap,
+    rows: &'p Rows,
+    /// Those of all rows.
     spans: &'p mut [Span],
 }
+
+/// A row of a group and the place of one of its attributes.
+type Wanted = (usize, usize);
 
 impl<'d> SpanReader<'d> {
     pub(super) fn new(data: &'d Data) -> Self {
         let (resources, scopes, shapes) = (Kept::default(), Kept::default(), Kept::default());
-        Self { data, resources, scopes, shapes, trace_id: None, depth: Depth::Whole }
+        Self { data, resources, scopes, shapes, trace_id: None, depth: Depth::Whole, gaps: Vec::new() }
+    }
+
+    /// Gives no spans of these rows from now on. They rise.
+    pub(super) fn leave_out(&mut self, gaps: Vec<Range<u64>>) {
+        self.gaps = gaps;
     }
 
     /// All rows that are read from now on are known to be of this trace; `None` when their column has to say.
@@ -89,58 +102,56 @@ impl<'d> SpanReader<'d> {
 
     /// The spans of these rows, in their order.
     pub(super) fn read(&mut self, rows: Range<u64>) -> Result<Vec<Span>, ReadError> {
-        let mut spans = self.read_rows(rows.clone())?;
-        if let Some(trace_id) = self.trace_id {
-            for span in &mut spans {
-                span.trace_id = trace_id;
+        let there: usize = self.data.parts(rows.clone()).map(|(_, rows)| rows.len()).sum();
+        if there as u64 != rows.end - rows.start {
+            return Err(self.data.damaged("rows that the sidecar names are not in it"));
+        }
+        let rows = Rows::new(rows, &self.gaps);
+        let mut spans = vec![Span { trace_id: self.trace_id.unwrap_or_default(), ..Span::default() }; rows.count];
+        // Rows whose parent lies so many rows away.
+        let mut parents: Vec<(u64, i32)> = Vec::new();
+        for (group, own) in self.data.parts(rows.all.clone()) {
+            let first_row = self.data.footer.first_rows[group];
+            let map = self.map(group, own);
+            let mut part = Part { group, first_row, map, rows: &rows, spans: &mut spans };
+            if !part.map.is_empty() {
+                self.part(&mut part, &mut parents)?;
             }
-            return Ok(spans);
         }
-        let mut from = 0;
-        for (group, part) in self.data.parts(rows) {
-            let map = Bitmap::of_range(self.data.footer.row_count(group), part.clone());
-            self.data.for_each(group, "trace_id", &map, |row, page, at| {
-                spans[from + row - part.start].trace_id = TraceId(page.bytes(at).try_into().unwrap_or_default());
-            })?;
-            from += part.len();
-        }
+        self.resolve(&parents, &rows, &mut spans)?;
         Ok(spans)
     }
 
-    fn read_rows(&mut self, rows: Range<u64>) -> Result<Vec<Span>, ReadError> {
-        let parts: Vec<_> = self.data.parts(rows.clone()).collect();
-        let found: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
-        if found as u64 != rows.end - rows.start {
-            return Err(self.data.damaged("rows that the sidecar names are not in it"));
+    /// Those of a group's rows that are read.
+    fn map(&self, group: usize, rows: Range<usize>) -> Bitmap {
+        let mut map = Bitmap::of_range(self.data.footer.row_count(group), rows);
+        let within = |row: u64| row.saturating_sub(self.data.footer.first_rows[group]) as usize;
+        self.gaps.iter().for_each(|gap| map.clear_range(within(gap.start)..within(gap.end)));
+        map
+    }
+
+    fn part(&mut self, part: &mut Part<'_>, parents: &mut Vec<(u64, i32)>) -> Result<(), ReadError> {
+        if self.trace_id.is_none() {
+            part.each(self.data, "trace_id", |span, page, at| {
+                span.trace_id = TraceId(page.bytes(at).try_into().unwrap_or_default());
+            })?;
         }
-        let mut answer = Found { spans: vec![Span::default(); found], parents: Vec::new() };
-        let mut from = 0;
-        for (group, rows) in parts {
-            let map = Bitmap::of_range(self.data.footer.row_count(group), rows.clone());
-            let to = from + rows.len();
-            let mut part = Part { group, rows, map, spans: &mut answer.spans[from..to] };
-            if self.depth == Depth::Outline {
-                self.outline(&mut part)?;
-                from = to;
-                continue;
-            }
-            self.data.fetch(group);
-            self.ids(&mut part, from, &mut answer.parents)?;
-            self.times(&mut part)?;
-            self.words(&mut part)?;
-            self.resource(&mut part)?;
-            if self.depth == Depth::Whole {
-                self.numbers(&mut part)?;
-                self.messages(&mut part)?;
-                self.scope(&mut part)?;
-                self.events(&mut part)?;
-            }
-            self.links(&mut part)?;
-            self.attributes(&mut part)?;
-            from = to;
+        if self.depth == Depth::Outline {
+            return self.outline(part);
         }
-        self.resolve(rows.start, &mut answer)?;
-        Ok(answer.spans)
+        self.data.fetch(part.group);
+        self.ids(part, parents)?;
+        self.times(part)?;
+        self.words(part)?;
+        self.resource(part)?;
+        if self.depth == Depth::Whole {
+            self.numbers(part)?;
+            self.messages(part)?;
+            self.scope(part)?;
+            self.events(part)?;
+        }
+        self.links(part)?;
+        self.attributes(part)
     }
 
     /// What is drawn of a span.
@@ -157,36 +168,36 @@ impl<'d> SpanReader<'d> {
         self.resource(part)
     }
 
-    fn ids(&self, part: &mut Part<'_>, from: usize, parents: &mut Vec<(usize, i32)>) -> Result<(), ReadError> {
+    fn ids(&self, part: &mut Part<'_>, parents: &mut Vec<(u64, i32)>) -> Result<(), ReadError> {
         let data = self.data;
         part.each(data, "span_id", |span, page, at| span.span_id = span_id(page, at))?;
         part.each(data, "parent_span_id", |span, page, at| span.parent_span_id = Some(span_id(page, at)))?;
-        let first = part.rows.start;
         data.for_each(part.group, "parent_offset", &part.map, |row, page, at| {
-            parents.push((from + row - first, page.number(at) as u32 as i32));
+            parents.push((part.first_row + row as u64, page.number(at) as u32 as i32));
         })
     }
 
     /// Looks parents up by their rows.
-    fn resolve(&self, first_row: u64, found: &mut Found) -> Result<(), ReadError> {
+    fn resolve(&self, offsets: &[(u64, i32)], rows: &Rows, spans: &mut [Span]) -> Result<(), ReadError> {
         let end = self.data.footer.first_rows[self.data.footer.group_count()];
         let mut outside = Vec::new();
-        let mut parents = Vec::with_capacity(found.parents.len());
-        for (at, offset) in std::mem::take(&mut found.parents) {
-            let row = (first_row + at as u64).checked_add_signed(i64::from(offset)).filter(|row| *row < end);
-            let Some(row) = row else {
+        let mut parents = Vec::with_capacity(offsets.len());
+        for (row, offset) in offsets {
+            let parent = row.checked_add_signed(i64::from(*offset)).filter(|parent| *parent < end);
+            let Some(parent) = parent else {
                 return Err(self.data.damaged("a parent's row is not in it"));
             };
-            match row.checked_sub(first_row).and_then(|at| found.spans.get(at as usize)) {
-                Some(parent) => parents.push((at, parent.span_id)),
-                None => outside.push((row, at)),
+            let Some(at) = rows.place(*row) else { continue };
+            match rows.place(parent) {
+                Some(parent) => parents.push((at, spans[parent].span_id)),
+                None => outside.push((parent, at)),
             }
         }
         outside.sort_unstable();
         let ids = self.span_ids_of(&outside)?;
         parents.extend(outside.iter().zip(ids).map(|((_, at), id)| (*at, id)));
         for (at, id) in parents {
-            found.spans[at].parent_span_id = Some(id);
+            spans[at].parent_span_id = Some(id);
         }
         Ok(())
     }
@@ -300,14 +311,14 @@ impl<'d> SpanReader<'d> {
     fn attributes(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
         let data = self.data;
         let columns = &data.footer.attributes;
-        // Per column and for the rest, which row of the part has a value there and the value's place in its span.
-        let mut wanted: Vec<Vec<(usize, usize)>> = vec![Vec::new(); columns.len()];
-        let mut rest: Vec<(usize, usize)> = Vec::new();
+        // Per column and for the rest, which row has a value there and the value's place in its span.
+        let mut wanted: Vec<Vec<Wanted>> = vec![Vec::new(); columns.len()];
+        let mut rest: Vec<Wanted> = Vec::new();
         let is_whole = self.depth == Depth::Whole;
         let needs: Vec<Need> =
             columns.iter().map(|column| if is_whole { Need::Value } else { need(&column.key) }).collect();
-        let (shapes, mut is_wrong, mut row) = (&mut self.shapes, false, 0);
-        part.each(data, "shape", |span, page, at| {
+        let (shapes, mut is_wrong, mut row_count) = (&mut self.shapes, false, 0);
+        part.each_row(data, "shape", |row, span, page, at| {
             match kept(shapes, page.bytes(at), |text| tokens(text, columns.len()).map(Arc::from)) {
                 Some(tokens) => {
                     for token in tokens.iter() {
@@ -329,9 +340,9 @@ impl<'d> SpanReader<'d> {
                 }
                 None => is_wrong = true,
             }
-            row += 1;
+            row_count += 1;
         })?;
-        if is_wrong || row != part.rows.len() {
+        if is_wrong || row_count != part.map.count() {
             return Err(self.data.malformed(part.group, "shape"));
         }
         for (column, wanted) in wanted.iter().enumerate().filter(|(_, wanted)| !wanted.is_empty()) {
@@ -341,28 +352,25 @@ impl<'d> SpanReader<'d> {
         if !is_whole {
             // What lies in no column has no key before it is read.
             for (row, _) in rest {
-                part.spans[row].attributes.retain(|attribute| need(&attribute.key) != Need::Nothing);
+                part.span(row).attributes.retain(|attribute| need(&attribute.key) != Need::Nothing);
             }
         }
         Ok(())
     }
 
     /// Puts the values of a column where they belong.
-    fn column(&self, part: &mut Part<'_>, number: usize, wanted: &[(usize, usize)]) -> Result<(), ReadError> {
+    fn column(&self, part: &mut Part<'_>, number: usize, wanted: &[Wanted]) -> Result<(), ReadError> {
         let described = &self.data.footer.attributes[number];
-        let mut map = Bitmap::none(part.map.row_count());
-        for (row, _) in wanted {
-            map.set(part.rows.start + row);
-        }
+        let map = part.map_of(wanted);
         let mut column = self.data.column(part.group, described.leaf)?;
         let mut wanted = wanted.iter().peekable();
         let mut is_wrong = false;
         while let Some(page) = column.next(&map)? {
             page.for_each_in(&map, |row, at| {
-                let Some((row, place)) = wanted.next_if(|(wanted, _)| part.rows.start + wanted == row) else { return };
+                let Some((row, place)) = wanted.next_if(|(wanted, _)| *wanted == row) else { return };
                 match value(described.kind, &page, at) {
                     Some(value) => {
-                        part.spans[*row].attributes[*place] = Attribute { key: described.key.clone(), value };
+                        part.span(*row).attributes[*place] = Attribute { key: described.key.clone(), value };
                     }
                     None => is_wrong = true,
                 }
@@ -375,14 +383,11 @@ impl<'d> SpanReader<'d> {
     }
 
     /// Puts the attributes that have no column where they belong.
-    fn rest(&self, part: &mut Part<'_>, wanted: &[(usize, usize)]) -> Result<(), ReadError> {
+    fn rest(&self, part: &mut Part<'_>, wanted: &[Wanted]) -> Result<(), ReadError> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut map = Bitmap::none(part.map.row_count());
-        for (row, _) in wanted {
-            map.set(part.rows.start + row);
-        }
+        let map = part.map_of(wanted);
         let (mut wanted, mut is_wrong) = (wanted.iter().peekable(), false);
         self.data.for_each(part.group, "rest", &map, |row, page, at| {
             let Ok(attributes) = read_attributes(page.bytes(at)) else {
@@ -390,8 +395,8 @@ impl<'d> SpanReader<'d> {
                 return;
             };
             for attribute in attributes {
-                match wanted.next_if(|(wanted, _)| part.rows.start + wanted == row) {
-                    Some((row, place)) => part.spans[*row].attributes[*place] = attribute,
+                match wanted.next_if(|(wanted, _)| *wanted == row) {
+                    Some((row, place)) => part.span(*row).attributes[*place] = attribute,
                     None => is_wrong = true,
                 }
             }
@@ -400,11 +405,72 @@ impl<'d> SpanReader<'d> {
     }
 }
 
+impl Rows {
+    /// Stands for a row that is not read.
+    const GAP: u32 = u32::MAX;
+
+    /// A range without gaps, which rise.
+    fn new(all: Range<u64>, gaps: &[Range<u64>]) -> Self {
+        let length = (all.end - all.start) as usize;
+        let within = |gap: &Range<u64>| gap.start.max(all.start)..gap.end.min(all.end);
+        let own: Vec<_> = gaps.iter().map(within).filter(|gap| !gap.is_empty()).collect();
+        if own.is_empty() {
+            return Self { all, places: None, count: length };
+        }
+        let mut places = Vec::with_capacity(length);
+        let (mut count, mut row) = (0, all.start);
+        for gap in own.into_iter().chain([all.end..all.end]) {
+            let read = gap.start.saturating_sub(row) as u32;
+            places.extend(count..count + read);
+            places.extend(std::iter::repeat_n(Self::GAP, (gap.end - gap.start) as usize));
+            count += read;
+            row = gap.end;
+        }
+        Self { all, places: Some(places), count: count as usize }
+    }
+
+    /// The place of a row's span, if it is read.
+    fn place(&self, row: u64) -> Option<usize> {
+        let at = row.checked_sub(self.all.start).filter(|_| row < self.all.end)? as usize;
+        match &self.places {
+            None => Some(at),
+            Some(places) => places.get(at).filter(|place| **place != Self::GAP).map(|place| *place as usize),
+        }
+    }
+}
+
 impl Part<'_> {
     /// Calls `set` with each span that has a value in the column.
     fn each(&mut self, data: &Data, name: &str, mut set: impl FnMut(&mut Span, &Page, usize)) -> Result<(), ReadError> {
-        let first = self.rows.start;
-        data.for_each(self.group, name, &self.map, |row, page, at| set(&mut self.spans[row - first], page, at))
+        self.each_row(data, name, |_, span, page, at| set(span, page, at))
+    }
+
+    /// The same with the row within its group.
+    fn each_row(
+        &mut self,
+        data: &Data,
+        name: &str,
+        mut set: impl FnMut(usize, &mut Span, &Page, usize),
+    ) -> Result<(), ReadError> {
+        let Self { first_row, map, rows, spans, .. } = self;
+        data.for_each(self.group, name, map, |row, page, at| {
+            if let Some(place) = rows.place(*first_row + row as u64) {
+                set(row, &mut spans[place], page, at);
+            }
+        })
+    }
+
+    /// The span of a row that is read.
+    fn span(&mut self, row: usize) -> &mut Span {
+        let place = self.rows.place(self.first_row + row as u64);
+        &mut self.spans[place.expect("only rows that are read are wanted")]
+    }
+
+    /// Rows of the group, as a set.
+    fn map_of(&self, wanted: &[Wanted]) -> Bitmap {
+        let mut map = Bitmap::none(self.map.row_count());
+        wanted.iter().for_each(|(row, _)| map.set(*row));
+        map
     }
 }
 
