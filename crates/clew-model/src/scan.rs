@@ -420,7 +420,7 @@ pub trait SpanSource: Send + Sync {
     }
 
     /// All rows of these traces, perhaps with no more than what figures are taken from: without events, scopes and messages, and
-    /// of attributes what [`crate::relation::need`] says.
+    /// of attributes what [`crate::relation::needs`] says.
     fn figured(&self, tenant: &Tenant, ids: &[TraceId], expired: Expired<'_>) -> Result<RowsAnswer, ScanError> {
         self.rows(tenant, ids, expired)
     }

@@ -239,18 +239,6 @@ pub(crate) fn enter_store_thread() {
     IN_STORE.set(true);
 }
 
-/// Marks the caller as a thread that works in the background: those that senders and readers wait for go first.
-pub(crate) fn enter_background_thread() {
-    enter_store_thread();
-    // On Linux this concerns the calling thread alone. Should it fail, the thread works as any other.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, BACKGROUND_NICE);
-}
-
-/// About a tenth of the weight that other threads have.
-#[cfg(target_os = "linux")]
-const BACKGROUND_NICE: i32 = 10;
-
 /// Whether the caller runs on one of a store's threads.
 pub(crate) fn is_store_thread() -> bool {
     IN_STORE.get()

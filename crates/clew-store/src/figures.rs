@@ -180,6 +180,8 @@ pub struct SettleFigures {
     pub delay_seconds: HistogramFigures,
     /// How long looks took that settled something.
     pub look_seconds: HistogramFigures,
+    /// CPU time of looks, in nanoseconds.
+    pub cpu_nanos: u64,
     /// Sums since the start.
     pub totals: SettleTotals,
     /// Traces that have spans which no settlement has counted, as of the last look.

@@ -12,6 +12,7 @@ pub mod health;
 pub mod keep;
 pub mod live;
 pub mod log;
+mod pace;
 pub mod port;
 mod replay;
 pub mod settle;

@@ -397,6 +397,7 @@ impl Inner {
         SettleFigures {
             delay_seconds: settled.delay_seconds.read(),
             look_seconds: settled.look_seconds.read(),
+            cpu_nanos: settled.cpu_nanos.load(Ordering::Relaxed),
             totals: settled.totals(),
             pending_traces: lock(&self.book).len() as u64,
             watermark_unix_nanos: view.settled.watermark_unix_nanos(),

@@ -47,7 +47,7 @@ pub(super) struct Memo<T> {
     dictionary: usize,
 }
 
-impl<T: Copy> Memo<T> {
+impl<T: Clone> Memo<T> {
     pub(super) fn new() -> Self {
         Self { known: Vec::new(), dictionary: 0 }
     }
@@ -64,7 +64,7 @@ impl<T: Copy> Memo<T> {
         if known.is_none() {
             *known = find(page.bytes(at));
         }
-        *known
+        known.clone()
     }
 }
 

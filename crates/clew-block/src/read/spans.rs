@@ -3,17 +3,22 @@
 //! The intrinsic columns of the rows are read first, one after the other; then only those attribute columns that the
 //! rows' shapes name.
 
+mod part;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use clew_model::relation::{Need, need};
+use clew_model::relation::{Need, need, needs};
 use clew_model::{Attribute, Kind, Notes, Resource, Scope, Span, SpanId, StatusCode, TraceId, Value};
 
+use self::part::{Part, Rows, Wanted};
 use super::bitmap::Bitmap;
+use super::codes::Memo;
 use super::column::Page;
 use super::damage::ReadError;
 use super::data::Data;
+use super::footer::AttributeColumn;
 use crate::AttributeType;
 use crate::json::{read_attributes, read_events, read_links, read_resource, read_scope, read_value};
 
@@ -23,12 +28,15 @@ const KEPT_MAX: usize = 4096;
 /// What texts stand for.
 type Kept<T> = HashMap<Box<[u8]>, T, foldhash::fast::RandomState>;
 
+/// Where the values of a span's attributes lie, and what is needed of each.
+type Shape = Arc<[(Token, Need)]>;
+
 /// Reads the spans of one block, which share their resources and scopes.
 pub(super) struct SpanReader<'d> {
     data: &'d Data,
     resources: Kept<Arc<Resource>>,
     scopes: Kept<Arc<Scope>>,
-    shapes: Kept<Arc<[Token]>>,
+    shapes: Kept<Shape>,
     trace_id: Option<TraceId>,
     /// What is read of a span.
     depth: Depth,
@@ -56,29 +64,6 @@ pub(super) enum Depth {
     Outline,
 }
 
-/// Which of a range of rows are read, and which of the spans each is.
-struct Rows {
-    all: Range<u64>,
-    /// The place of each row's span, or [`Self::GAP`]; `None` when all rows are read.
-    places: Option<Vec<u32>>,
-    count: usize,
-}
-
-/// Those of them that lie in one row group.
-struct Part<'p> {
-    group: usize,
-    /// The group's first row.
-    first_row: u64,
-    /// The rows that are read, within their group.
-    map: Bitmap,
-    rows: &'p Rows,
-    /// Those of all rows.
-    spans: &'p mut [Span],
-}
-
-/// A row of a group and the place of one of its attributes.
-type Wanted = (usize, usize);
-
 impl<'d> SpanReader<'d> {
     pub(super) fn new(data: &'d Data) -> Self {
         let (resources, scopes, shapes) = (Kept::default(), Kept::default(), Kept::default());
@@ -98,6 +83,7 @@ impl<'d> SpanReader<'d> {
     /// Reads no more than that of each span from now on.
     pub(super) fn set_depth(&mut self, depth: Depth) {
         self.depth = depth;
+        self.shapes.clear();
     }
 
     /// The spans of these rows, in their order.
@@ -131,15 +117,18 @@ impl<'d> SpanReader<'d> {
     }
 
     fn part(&mut self, part: &mut Part<'_>, parents: &mut Vec<(u64, i32)>) -> Result<(), ReadError> {
+        let data = self.data;
+        if self.depth != Depth::Outline {
+            data.fetch(part.group);
+        }
         if self.trace_id.is_none() {
-            part.each(self.data, "trace_id", |span, page, at| {
+            part.each(data, "trace_id", |span, page, at| {
                 span.trace_id = TraceId(page.bytes(at).try_into().unwrap_or_default());
             })?;
         }
         if self.depth == Depth::Outline {
             return self.outline(part);
         }
-        self.data.fetch(part.group);
         self.ids(part, parents)?;
         self.times(part)?;
         self.words(part)?;
@@ -240,8 +229,9 @@ impl<'d> SpanReader<'d> {
     }
 
     fn words(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
-        let data = self.data;
-        part.each(data, "name", |span, page, at| span.name = text(page.bytes(at)))?;
+        let (data, mut names) = (self.data, Memo::new());
+        let name = |bytes: &[u8]| Some(text(bytes));
+        part.each(data, "name", |span, page, at| span.name = names.get(page, at, name).unwrap_or_default())?;
         part.each(data, "trace_state", |span, page, at| span.trace_state = text(page.bytes(at)))?;
         self.codes(part)
     }
@@ -252,14 +242,18 @@ impl<'d> SpanReader<'d> {
 
     fn codes(&self, part: &mut Part<'_>) -> Result<(), ReadError> {
         let (data, mut unknown) = (self.data, false);
+        let mut kinds = Memo::new();
         part.each(data, "kind", |span, page, at| {
-            let kind = Kind::ALL.into_iter().find(|kind| kind.as_str().as_bytes() == page.bytes(at));
+            let kind = |text: &[u8]| Kind::ALL.into_iter().find(|kind| kind.as_str().as_bytes() == text);
+            let kind = kinds.get(page, at, kind);
             unknown |= kind.is_none();
             span.kind = kind.unwrap_or_default();
         })?;
+        let mut codes = Memo::new();
         part.each(data, "status", |span, page, at| {
-            let codes = [StatusCode::Unset, StatusCode::Ok, StatusCode::Error];
-            let code = codes.into_iter().find(|code| code.as_str().as_bytes() == page.bytes(at));
+            let all = [StatusCode::Unset, StatusCode::Ok, StatusCode::Error];
+            let code = |text: &[u8]| all.into_iter().find(|code| code.as_str().as_bytes() == text);
+            let code = codes.get(page, at, code);
             unknown |= code.is_none();
             span.status.code = code.unwrap_or_default();
         })?;
@@ -267,9 +261,10 @@ impl<'d> SpanReader<'d> {
     }
 
     fn resource(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
-        let (data, resources, mut is_wrong) = (self.data, &mut self.resources, false);
+        let (data, resources, mut is_wrong, mut memo) = (self.data, &mut self.resources, false, Memo::new());
         part.each(data, "resource", |span, page, at| {
-            match kept(resources, page.bytes(at), |text| read_resource(text).ok().map(Arc::new)) {
+            let resource = |text: &[u8]| kept(resources, text, |text| read_resource(text).ok().map(Arc::new));
+            match memo.get(page, at, resource) {
                 Some(resource) => span.resource = resource,
                 None => is_wrong = true,
             }
@@ -278,9 +273,10 @@ impl<'d> SpanReader<'d> {
     }
 
     fn scope(&mut self, part: &mut Part<'_>) -> Result<(), ReadError> {
-        let (data, scopes, mut is_wrong) = (self.data, &mut self.scopes, false);
+        let (data, scopes, mut is_wrong, mut memo) = (self.data, &mut self.scopes, false, Memo::new());
         part.each(data, "scope", |span, page, at| {
-            match kept(scopes, page.bytes(at), |text| read_scope(text).ok().map(Arc::new)) {
+            let scope = |text: &[u8]| kept(scopes, text, |text| read_scope(text).ok().map(Arc::new));
+            match memo.get(page, at, scope) {
                 Some(scope) => span.scope = scope,
                 None => is_wrong = true,
             }
@@ -315,27 +311,21 @@ impl<'d> SpanReader<'d> {
         let mut wanted: Vec<Vec<Wanted>> = vec![Vec::new(); columns.len()];
         let mut rest: Vec<Wanted> = Vec::new();
         let is_whole = self.depth == Depth::Whole;
-        let needs: Vec<Need> =
-            columns.iter().map(|column| if is_whole { Need::Value } else { need(&column.key) }).collect();
-        let (shapes, mut is_wrong, mut row_count) = (&mut self.shapes, false, 0);
+        let (shapes, mut is_wrong, mut row_count, mut memo) = (&mut self.shapes, false, 0, Memo::new());
         part.each_row(data, "shape", |row, span, page, at| {
-            match kept(shapes, page.bytes(at), |text| tokens(text, columns.len()).map(Arc::from)) {
-                Some(tokens) => {
-                    for token in tokens.iter() {
+            let shape = |text: &[u8]| kept(shapes, text, |text| shape(text, columns, is_whole));
+            match memo.get(page, at, shape) {
+                Some(shape) => {
+                    span.attributes.reserve_exact(shape.len());
+                    for (token, need) in shape.iter() {
                         let place = span.attributes.len();
+                        let mut attribute = Attribute::default();
                         match token {
-                            Token::Column(column) => match needs[*column] {
-                                Need::Nothing => continue,
-                                Need::Presence => {
-                                    let key = columns[*column].key.clone();
-                                    span.attributes.push(Attribute { key, value: Value::Empty });
-                                    continue;
-                                }
-                                Need::Value => wanted[*column].push((row, place)),
-                            },
+                            Token::Column(column) if *need == Need::Value => wanted[*column].push((row, place)),
+                            Token::Column(column) => attribute.key.clone_from(&columns[*column].key),
                             Token::Rest => rest.push((row, place)),
                         }
-                        span.attributes.push(Attribute::default());
+                        span.attributes.push(attribute);
                     }
                 }
                 None => is_wrong = true,
@@ -405,75 +395,6 @@ impl<'d> SpanReader<'d> {
     }
 }
 
-impl Rows {
-    /// Stands for a row that is not read.
-    const GAP: u32 = u32::MAX;
-
-    /// A range without gaps, which rise.
-    fn new(all: Range<u64>, gaps: &[Range<u64>]) -> Self {
-        let length = (all.end - all.start) as usize;
-        let within = |gap: &Range<u64>| gap.start.max(all.start)..gap.end.min(all.end);
-        let own: Vec<_> = gaps.iter().map(within).filter(|gap| !gap.is_empty()).collect();
-        if own.is_empty() {
-            return Self { all, places: None, count: length };
-        }
-        let mut places = Vec::with_capacity(length);
-        let (mut count, mut row) = (0, all.start);
-        for gap in own.into_iter().chain([all.end..all.end]) {
-            let read = gap.start.saturating_sub(row) as u32;
-            places.extend(count..count + read);
-            places.extend(std::iter::repeat_n(Self::GAP, (gap.end - gap.start) as usize));
-            count += read;
-            row = gap.end;
-        }
-        Self { all, places: Some(places), count: count as usize }
-    }
-
-    /// The place of a row's span, if it is read.
-    fn place(&self, row: u64) -> Option<usize> {
-        let at = row.checked_sub(self.all.start).filter(|_| row < self.all.end)? as usize;
-        match &self.places {
-            None => Some(at),
-            Some(places) => places.get(at).filter(|place| **place != Self::GAP).map(|place| *place as usize),
-        }
-    }
-}
-
-impl Part<'_> {
-    /// Calls `set` with each span that has a value in the column.
-    fn each(&mut self, data: &Data, name: &str, mut set: impl FnMut(&mut Span, &Page, usize)) -> Result<(), ReadError> {
-        self.each_row(data, name, |_, span, page, at| set(span, page, at))
-    }
-
-    /// The same with the row within its group.
-    fn each_row(
-        &mut self,
-        data: &Data,
-        name: &str,
-        mut set: impl FnMut(usize, &mut Span, &Page, usize),
-    ) -> Result<(), ReadError> {
-        let Self { first_row, map, rows, spans, .. } = self;
-        data.for_each(self.group, name, map, |row, page, at| {
-            if let Some(place) = rows.place(*first_row + row as u64) {
-                set(row, &mut spans[place], page, at);
-            }
-        })
-    }
-
-    /// The span of a row that is read.
-    fn span(&mut self, row: usize) -> &mut Span {
-        let place = self.rows.place(self.first_row + row as u64);
-        &mut self.spans[place.expect("only rows that are read are wanted")]
-    }
-
-    /// Rows of the group, as a set.
-    fn map_of(&self, wanted: &[Wanted]) -> Bitmap {
-        let mut map = Bitmap::none(self.map.row_count());
-        wanted.iter().for_each(|(row, _)| map.set(*row));
-        map
-    }
-}
-
 /// What the text stands for, read once.
 fn kept<T: Clone>(known: &mut Kept<T>, text: &[u8], read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
     if let Some(kept) = known.get(text) {
@@ -485,6 +406,19 @@ fn kept<T: Clone>(known: &mut Kept<T>, text: &[u8], read: impl FnOnce(&[u8]) -> 
     }
     known.insert(text.into(), made.clone());
     Some(made)
+}
+
+/// A shape's text; of what figures need nothing of, only if all is read.
+fn shape(text: &[u8], columns: &[AttributeColumn], is_whole: bool) -> Option<Shape> {
+    let tokens = tokens(text, columns.len())?;
+    // What lies in no column has no key before it is read.
+    let key = |token: &Token| if let Token::Column(column) = token { columns[*column].key.as_str() } else { "" };
+    let needs = needs(&tokens.iter().map(key).collect::<Vec<_>>());
+    let needed = tokens.into_iter().zip(needs).map(|(token, need)| match token {
+        Token::Column(_) if !is_whole => (token, need),
+        _ => (token, Need::Value),
+    });
+    Some(needed.filter(|(_, need)| *need != Need::Nothing).collect())
 }
 
 /// A shape's text.

@@ -126,6 +126,8 @@ fn settled(page: &mut Page, app: &App, settle: &SettleFigures) {
     let help = "From when a trace was complete until it was settled: how late its verdict is.";
     page.histogram("clew_settle_delay_seconds", help, &settle.delay_seconds);
     page.histogram("clew_settle_look_seconds", "Time of one look that settled something.", &settle.look_seconds);
+    let help = "CPU time of looks: what settling costs.";
+    page.counter("clew_settle_cpu_seconds_total", help).value(settle.cpu_nanos as f64 / 1e9);
     let help = "Traces with spans that no settlement has counted: the backlog, most of which waits to be complete.";
     page.gauge("clew_settle_pending_traces", help).value(settle.pending_traces);
     let now = app.clock.unix_nanos();

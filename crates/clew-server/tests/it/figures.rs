@@ -57,6 +57,7 @@ clew_seal_lag_seconds gauge
 clew_seal_seconds histogram
 clew_sealed_spans_total counter
 clew_search_seconds histogram
+clew_settle_cpu_seconds_total counter
 clew_settle_delay_seconds histogram
 clew_settle_look_seconds histogram
 clew_settle_pending_traces gauge

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use clew_block::{BlockFile, BlockName};
 use clew_model::scan::{
-    AttributeScope, Condition, Extent, Field, Op, ScanRequest, SpanFilter, SpanRow, SpanSource, TimeRange, TraceMatch,
+    AttributeScope, Condition, Extent, ExtentsAnswer, Field, Incomplete, Op, ScanRequest, SpanFilter, SpanRow,
+    SpanSource, SummariesAnswer, TimeRange, TraceMatch,
 };
 use clew_model::{Span, Tenant, TraceId, summarize};
 use clew_rollup::Rollup;
@@ -224,12 +225,18 @@ fn questions(
 ) -> Result<(), String> {
     let told = |error| format!("L6: a question failed: {error}");
     let ids: Vec<TraceId> = found.keys().copied().collect();
-    let summaries = view.summaries(tenant, &ids, &|| false).map_err(told)?.summaries;
+    let lacks = |incomplete: Option<Incomplete>| match incomplete {
+        Some(incomplete) => Err(format!("L6: an answer lacks something: {}", incomplete.detail)),
+        None => Ok(()),
+    };
+    let SummariesAnswer { summaries, incomplete } = view.summaries(tenant, &ids, &|| false).map_err(told)?;
+    lacks(incomplete)?;
     let expected: Vec<_> = found.values().map(|spans| summarize(spans)).collect();
     if summaries != expected {
         return Err(format!("B3: the summaries of tenant {tenant} are {summaries:?}, not {expected:?}"));
     }
-    let mut extents = view.extents(tenant, &ids, &|| false).map_err(told)?.extents;
+    let ExtentsAnswer { mut extents, incomplete } = view.extents(tenant, &ids, &|| false).map_err(told)?;
+    lacks(incomplete)?;
     extents.sort_by_key(|(id, _)| *id);
     let expected: Vec<_> = found.iter().map(|(id, spans)| (*id, extent(spans))).collect();
     if extents != expected {
@@ -241,9 +248,7 @@ fn questions(
     let which = (ledger.records.len() + tenant.as_str().len()) % 3;
     for request in requests_about(tenant, spans).into_iter().skip(which).take(1) {
         let answer = view.scan(&request, &|| false).map_err(told)?;
-        if let Some(incomplete) = answer.incomplete {
-            return Err(format!("L6: an answer lacks something: {}", incomplete.detail));
-        }
+        lacks(answer.incomplete)?;
         let mut answers: BTreeMap<TraceId, TraceMatch> = answer.matches.into_iter().map(|m| (m.trace_id, m)).collect();
         for (id, spans) in found {
             let answered = answers.remove(id);

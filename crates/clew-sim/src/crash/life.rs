@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use clew_model::scan::ScanError;
 use clew_model::{Tenant, TraceId, Verdict};
 use clew_store::catalog::Deletion;
 use clew_store::keep::{KeepError, KeepTotals, Keeper, MergeDone};
@@ -72,6 +74,8 @@ pub struct Life {
     cut: Option<u64>,
     /// A merge that was run and not yet committed, and the unix hour in which it was planned.
     merged: Option<(MergeDone, u32)>,
+    /// How many seals and looks there were.
+    background_count: usize,
     reader: Option<(Arc<View>, Found)>,
     ledger: Ledger,
     /// The ledger as it was, by the number of effects on the disk.
@@ -117,6 +121,7 @@ impl Life {
             offered: Vec::new(),
             cut: None,
             merged: None,
+            background_count: 0,
             reader: None,
             history: vec![(0, ledger.clone())],
             ledger,
@@ -282,9 +287,21 @@ impl Life {
     fn seal(&mut self) {
         let view = self.view();
         if let Some(oldest) = view.generations.first().filter(|generation| generation.is_complete()) {
+            // As on a machine that is too busy for what nobody waits for.
+            if let Some(steps) = self.gives_up_after() {
+                let left = AtomicUsize::new(steps);
+                // Should it have been quicker than that, its files are strays.
+                let _ = self.keeper.make_seal(oldest, &|| is_over(&left));
+            }
             // Should it fail, it is tried again: nothing of what is read changes either way.
             let _ = self.keeper.seal(oldest);
         }
+    }
+
+    /// Of some seals and looks, after how many steps they are given up.
+    fn gives_up_after(&mut self) -> Option<usize> {
+        self.background_count += 1;
+        (self.background_count % 4 == 3).then_some(self.background_count / 4 % 5)
     }
 
     /// Settles what is complete.
@@ -293,8 +310,11 @@ impl Life {
         let hours = self.config.settle.dropped_hours(now);
         self.note(|ledger| ledger.left_out.pass(hours));
         let (views, book) = (Arc::clone(self.keeper.view()), Arc::clone(self.keeper.book()));
-        let settlement = match look(&mut self.settler, &book, &views, now, &|| false) {
+        let left = AtomicUsize::new(self.gives_up_after().unwrap_or(usize::MAX));
+        let settlement = match look(&mut self.settler, &book, &views, now, &|| is_over(&left)) {
             Ok(settlement) => settlement,
+            // It is tried again.
+            Err(ScanError::Expired) => return self.settler.give_up(self.keeper.judge_state()),
             Err(error) => return self.wrong.push(format!("L6: what is complete cannot be read: {error}")),
         };
         if settlement.is_empty() {
@@ -430,4 +450,9 @@ impl Life {
         change(&mut self.ledger);
         self.history.push((self.disk.effects().len(), self.ledger.clone()));
     }
+}
+
+/// Whether so many steps were made.
+fn is_over(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
 }

@@ -37,7 +37,7 @@ fn an_edit_that_is_dropped_is_noticed() {
 
 #[test]
 fn a_name_that_is_used_again_is_noticed() {
-    is_caught(Plant::ReuseName, &["L6:", "B1:", "B2:"]);
+    is_caught(Plant::ReuseName, &["L2:", "L6:", "B1:", "B2:"]);
 }
 
 #[test]

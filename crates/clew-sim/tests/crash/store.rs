@@ -270,7 +270,7 @@ fn every_invariant_holds_after_a_crash_at_every_effect() {
     let mut seen = Seen::default();
     live(THOROUGH[0], every, None, &mut seen).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{seen:?}");
-    assert!(seen.crashes > 500 && seen.rewritten > 0 && seen.deletions > 0 && seen.settled > 5, "{seen:?}");
+    assert!(seen.crashes > 500 && seen.rewritten > 0 && seen.deletions > 0 && seen.settled > 2, "{seen:?}");
 }
 
 #[test]

@@ -50,6 +50,7 @@ use self::pin::{PinnedParts, Spared};
 pub use self::policy::{Growth, SealPolicy};
 use self::retention::{Held, Over};
 pub use self::retention::{Retention, SizeLimit, TenantRetention};
+pub use self::seal::SealDone;
 pub use self::start::{Found, open};
 use crate::catalog::{BlockEntry, Catalog, CommitError, Deletion, Edit, SettleEntry};
 use crate::figures::Histogram;

@@ -10,11 +10,12 @@ use clew_model::{Tenant, TraceId};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::merge::thread::MergeThread;
-use super::{Growth, KeepError, Keeper, MergeDone, SealPolicy};
+use super::{Growth, KeepError, Keeper, MergeDone, SealDone, SealPolicy};
 use crate::driver::{self, Shared};
+use crate::pace::when_idle;
 use crate::settle::Settlement;
 use crate::settle::thread::lock;
-use crate::{HealthReason, driver::Message as LogMessage};
+use crate::{Generation, HealthReason, driver::Message as LogMessage};
 
 /// How often it looks whether a cut is due, when nobody tells it anything.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -24,6 +25,13 @@ const PAUSE_NANOS: u64 = 2_000_000_000;
 
 /// How often it looks whether a merge is due, when none was just done.
 const MERGE_EVERY_NANOS: u64 = 5_000_000_000;
+
+/// How long a seal may take at an idle pace, and a fraction of the bound on memory that live spans may come to meanwhile.
+const IDLE_SEAL_NANOS: u64 = 5_000_000_000;
+const IDLE_SEAL_SHARE: usize = 4;
+
+/// How long the machine is taken to be busy after a seal that did not get on at an idle pace.
+const BUSY_NANOS: u64 = 300_000_000_000;
 
 /// How long no merge is tried after one that failed.
 const MERGE_PAUSE_NANOS: u64 = 60_000_000_000;
@@ -75,6 +83,10 @@ struct Runner {
     log: Sender<LogMessage>,
     policy: SealPolicy,
     cut_nanos: Option<u64>,
+    /// How long the generation grew that was cut last.
+    grew_nanos: u64,
+    /// Seals do not wait for an idle machine before, by monotonic time.
+    busy_until_nanos: u64,
     /// Nothing is tried before, by monotonic time.
     pause_until_nanos: u64,
     look_over_at_nanos: u64,
@@ -111,6 +123,8 @@ pub(crate) fn start(
         log,
         policy,
         cut_nanos: None,
+        grew_nanos: 0,
+        busy_until_nanos: 0,
         pause_until_nanos: 0,
         look_over_at_nanos: 0,
         look_over_every_nanos,
@@ -198,7 +212,7 @@ impl Runner {
             self.cut();
         }
         while let Some(generation) = self.complete() {
-            match self.keeper.seal(&generation) {
+            match self.seal(&generation) {
                 Ok(()) => self.well(),
                 Err(error) => {
                     let through = generation.to().unwrap_or(u64::MAX);
@@ -227,6 +241,34 @@ impl Runner {
             self.merge();
         }
         self.keeper.bury();
+    }
+
+    fn seal(&mut self, generation: &Arc<Generation>) -> Result<(), KeepError> {
+        match self.make_when_idle(generation)? {
+            Some(done) => self.keeper.commit_seal(done),
+            None => self.keeper.seal(generation),
+        }
+    }
+
+    /// Makes a block on a thread that leaves the processors to whoever wants one, if nobody waits for it and spans come so
+    /// slowly that it is of no moment when it is done. It is given up when that turns out to be wrong.
+    fn make_when_idle(&mut self, generation: &Arc<Generation>) -> Result<Option<SealDone>, KeepError> {
+        let now = self.shared.clock.monotonic_nanos();
+        if !self.waiting.is_empty() || self.grew_nanos < 2 * IDLE_SEAL_NANOS || now < self.busy_until_nanos {
+            return Ok(None);
+        }
+        let (shared, until, most) = (&self.shared, now + IDLE_SEAL_NANOS, self.policy.live_bytes / IDLE_SEAL_SHARE);
+        let is_pressing = || {
+            let growing_bytes = || shared.view.view().growing().map_or(0, |growing| growing.live.bytes());
+            shared.clock.monotonic_nanos() >= until || growing_bytes() >= most
+        };
+        match when_idle("clew-seal", || self.keeper.make_seal(generation, &is_pressing)) {
+            Some(Err(KeepError::Stopping)) | None => {
+                self.busy_until_nanos = now.saturating_add(BUSY_NANOS);
+                Ok(None)
+            }
+            Some(made) => made,
+        }
     }
 
     /// Has what is due next run: a merge, or a block that is written anew.
@@ -269,7 +311,9 @@ impl Runner {
         let (sender, cut) = crossbeam_channel::bounded(1);
         self.log.send(LogMessage::Cut(sender)).ok()?;
         let position = cut.recv().ok()?;
-        self.cut_nanos = Some(self.shared.clock.monotonic_nanos());
+        let now = self.shared.clock.monotonic_nanos();
+        self.grew_nanos = self.cut_nanos.map_or(0, |before| now.saturating_sub(before));
+        self.cut_nanos = Some(now);
         Some(position)
     }
 
@@ -285,7 +329,7 @@ impl Runner {
     }
 
     /// The oldest generation, if it can be sealed: the log is freed in order.
-    fn complete(&self) -> Option<Arc<crate::Generation>> {
+    fn complete(&self) -> Option<Arc<Generation>> {
         let view = self.shared.view.view();
         view.generations.first().filter(|generation| generation.is_complete()).cloned()
     }

@@ -50,12 +50,13 @@ struct Arena {
     extras: Vec<Lists>,
 }
 
-/// Writes what `keep` says to a block. Nobody may insert meanwhile.
+/// Writes what `keep` says to a block, unless it is told to stop. Nobody may insert meanwhile.
 pub(crate) fn write<W: Write + Send>(
     live: &Live,
     keep: Keep<'_>,
+    stopped: &dyn Fn() -> bool,
     begin: impl FnOnce(Plan) -> Result<Writer<W>, WriteError>,
-) -> Result<Writer<W>, WriteError> {
+) -> Result<Option<Writer<W>>, WriteError> {
     let heads: Vec<_> = read(&live.heads).values().cloned().collect();
     let mut plan = Plan::default();
     let held: Vec<Held<'_>> = heads.iter().map(|head| Held::new(head, &mut plan)).collect();
@@ -73,11 +74,14 @@ pub(crate) fn write<W: Write + Send>(
         traces.sort_unstable();
         writer.tenant(held.tenant)?;
         for (id, shard, ordinal) in traces {
+            if stopped() {
+                return Ok(None);
+            }
             held.trace(live.growth.chunk_bits, shard, ordinal, &mut arena);
             held.write(&mut writer, id, shard, &mut arena)?;
         }
     }
-    Ok(writer)
+    Ok(Some(writer))
 }
 
 impl<'l> Held<'l> {

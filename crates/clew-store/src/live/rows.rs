@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use clew_model::identity::{distinct, has_repeats};
-use clew_model::relation::{Need, need};
+use clew_model::relation::{Need, needs};
 use clew_model::scan::{Expired, RowsAnswer, ScanError};
 use clew_model::{Attribute, Event, Link, Resource, Scope, Span, SpanId, Status, Tenant, TraceId, Value};
 use clew_wire::otlp::decode_value;
+use foldhash::fast::RandomState;
 
-use super::chunk::{Cell, Chunk, Extra, List, NONE};
+use super::chunk::{Cell, Chunk, Column, Extra, List, NONE};
 use super::dictionary::owned;
 use super::{Head, Live, read};
 
@@ -36,7 +37,14 @@ pub(super) fn rows(
 ) -> Result<RowsAnswer, ScanError> {
     let mut answer = RowsAnswer::default();
     let Some(head) = live.head(tenant) else { return Ok(answer) };
-    let mut reader = Reader { live, head: &head, depth, resources: Shared::default(), scopes: Shared::default() };
+    let mut reader = Reader {
+        live,
+        head: &head,
+        depth,
+        resources: Shared::default(),
+        scopes: Shared::default(),
+        needed: HashMap::default(),
+    };
     let mut asked = HashSet::with_capacity(ids.len());
     for id in ids.iter().filter(|id| asked.insert(**id)) {
         reader.depth = depth;
@@ -63,6 +71,18 @@ struct Reader<'l> {
     depth: Depth,
     resources: Shared<Resource>,
     scopes: Shared<Scope>,
+    /// By shape, what figures need.
+    needed: HashMap<Place, Arc<[Needed]>, RandomState>,
+}
+
+/// A shard, a chunk of it, and a number within that.
+type Place = ((usize, u32), u32);
+
+/// An attribute that figures are taken from.
+struct Needed {
+    column: Column,
+    key: String,
+    is_read: bool,
 }
 
 impl Reader<'_> {
@@ -113,7 +133,9 @@ impl Reader<'_> {
                 span.scope = self.scopes.get((place, class.scope), chunk);
                 complete(&mut span, chunk, row);
             } else {
-                span.attributes = figured_attributes(chunk, list(chunk, row));
+                let list = list(chunk, row);
+                let needed = self.needed.entry((place, list.shape)).or_insert_with(|| needed(chunk, list.shape));
+                span.attributes = figured_attributes(chunk, list, needed);
             }
             spans.push(span);
             next = chunk.rows.previous[row];
@@ -125,8 +147,8 @@ impl Reader<'_> {
 /// Resources or scopes of an answer: each content once, however many chunks have it.
 #[derive(Default)]
 struct Shared<T> {
-    by_place: HashMap<((usize, u32), u32), Arc<T>>,
-    by_hash: HashMap<u64, Vec<Arc<T>>>,
+    by_place: HashMap<Place, Arc<T>, RandomState>,
+    by_hash: HashMap<u64, Vec<Arc<T>>, RandomState>,
 }
 
 /// What an [`super::chunk::Origin`] can be read as.
@@ -135,7 +157,7 @@ pub(super) trait FromOrigin: PartialEq {
 }
 
 impl<T: FromOrigin> Shared<T> {
-    fn get(&mut self, place: ((usize, u32), u32), chunk: &Chunk) -> Arc<T> {
+    fn get(&mut self, place: Place, chunk: &Chunk) -> Arc<T> {
         if let Some(known) = self.by_place.get(&place) {
             return Arc::clone(known);
         }
@@ -221,24 +243,27 @@ fn list(chunk: &Chunk, row: usize) -> List {
     List { shape: class.shape, words_from: chunk.rows.words_from[row] }
 }
 
-/// Of the attributes those that figures are taken from, and of these what is needed.
-fn figured_attributes(chunk: &Chunk, list: List) -> Vec<Attribute> {
-    let mut attributes = Vec::new();
-    for column in chunk.columns(list.shape) {
-        let key = String::from_utf8_lossy(chunk.dictionary.get(column.key));
-        let value = match need(&key) {
-            Need::Nothing => continue,
-            Need::Presence => Value::Empty,
-            Need::Value => value(chunk.cell(*column, list.words_from)),
-        };
-        attributes.push(Attribute { key: key.into_owned(), value });
-    }
-    attributes
+/// Of the attributes of a shape those that figures are taken from.
+fn needed(chunk: &Chunk, shape: u32) -> Arc<[Needed]> {
+    let columns = chunk.columns(shape);
+    let keys: Vec<String> = columns.iter().map(|column| chunk.dictionary.text(column.key)).collect();
+    let needs = needs(&keys);
+    let all = columns.iter().zip(keys).zip(needs).filter(|(_, need)| *need != Need::Nothing);
+    all.map(|((column, key), need)| Needed { column: *column, key, is_read: need == Need::Value }).collect()
+}
+
+/// Of these attributes what is needed.
+fn figured_attributes(chunk: &Chunk, list: List, needed: &[Needed]) -> Vec<Attribute> {
+    let attribute = |needed: &Needed| Attribute {
+        key: needed.key.clone(),
+        value: if needed.is_read { value(chunk.cell(needed.column, list.words_from)) } else { Value::Empty },
+    };
+    needed.iter().map(attribute).collect()
 }
 
 fn attributes(chunk: &Chunk, list: List) -> Vec<Attribute> {
     let columns = chunk.columns(list.shape).iter();
-    let attribute = |column: &super::chunk::Column| Attribute {
+    let attribute = |column: &Column| Attribute {
         key: chunk.dictionary.text(column.key),
         value: value(chunk.cell(*column, list.words_from)),
     };

@@ -1,7 +1,8 @@
 //! The thread that a store settles on. It reads and judges; the keeper commits.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,11 +15,15 @@ use crate::driver::{self, Shared};
 use crate::figures::Histogram;
 use crate::keep::KeepError;
 use crate::keep::thread::Message as KeepMessage;
+use crate::pace::{Pace, when_idle};
 use crate::view::ViewCell;
 use crate::{HealthReason, SettleConfig, StoreConfig};
 
-/// After a look that took long, so many times as long is left to others.
+/// After a look at a steady pace, so many times as long is left to others.
 const REST_FACTOR: u32 = 2;
+
+/// How long a look may take at an idle pace: then the machine is too busy for that, and for the next one.
+const IDLE_LOOK: Duration = Duration::from_secs(10);
 
 /// An answer that somebody waits for.
 pub(crate) type Answer = Box<dyn FnOnce(Result<(), KeepError>) + Send>;
@@ -38,6 +43,8 @@ pub struct SettleCounters {
     pub delay_seconds: Histogram,
     /// How long looks took that settled something.
     pub look_seconds: Histogram,
+    /// CPU time of looks, in nanoseconds.
+    pub cpu_nanos: AtomicU64,
     /// Figures that only grow.
     totals: Mutex<SettleTotals>,
     /// The figures of what was settled, as counters.
@@ -69,6 +76,7 @@ impl SettleCounters {
         Self {
             delay_seconds: Histogram::new(),
             look_seconds: Histogram::new(),
+            cpu_nanos: AtomicU64::new(0),
             totals: Mutex::default(),
             spans: Mutex::new(SpanTotals::new(config.metric_series)),
         }
@@ -112,6 +120,14 @@ impl SettleCounters {
     }
 }
 
+/// How a look ended.
+enum Looked {
+    /// What was complete is settled.
+    Done,
+    /// There may be more.
+    OutOfTime,
+}
+
 struct Runner {
     settler: Settler,
     judge_state: Vec<u8>,
@@ -138,14 +154,15 @@ pub(crate) fn start(parts: Parts, shared: Arc<Shared>, messages: Receiver<Messag
     let keeper = shared.keeper.clone();
     let mut runner = Runner { settler, judge_state, book, intake, shared, keeper, messages, config };
     std::thread::Builder::new().name("clew-settle".to_owned()).spawn(move || {
-        driver::enter_background_thread();
+        driver::enter_store_thread();
+        Pace::Steady.enter();
         runner.run();
     })
 }
 
 impl Runner {
     fn run(&mut self) {
-        let mut rest = self.config.settle.every;
+        let (mut rest, mut is_busy) = (self.config.settle.every, false);
         loop {
             let answer = match self.messages.recv_timeout(rest) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -153,38 +170,67 @@ impl Runner {
                 Err(RecvTimeoutError::Timeout) => None,
             };
             let started = self.shared.clock.monotonic_nanos();
-            let result = self.look_until_done();
-            let took = Duration::from_nanos(self.shared.clock.monotonic_nanos().saturating_sub(started));
-            rest = self.config.settle.every.max(took * REST_FACTOR);
-            if let Err(error) = &result {
-                self.failed(error);
+            // Who waits for a look is not to wait for the rest of the machine.
+            let mut result = if is_busy || answer.is_some() { Ok(Looked::OutOfTime) } else { self.look_when_idle() };
+            let is_steady = matches!(result, Ok(Looked::OutOfTime));
+            if is_steady {
+                result = self.look_until_done(None);
             }
+            let took = Duration::from_nanos(self.shared.clock.monotonic_nanos().saturating_sub(started));
+            is_busy = is_steady && took > IDLE_LOOK / 2;
+            rest = self.config.settle.every.max(if is_steady { took * REST_FACTOR } else { Duration::ZERO });
+            let result = result.map(drop).inspect_err(|error| self.failed(error));
             if let Some(answer) = answer {
                 answer(result);
             }
         }
     }
 
-    fn look_until_done(&mut self) -> Result<(), KeepError> {
+    /// Looks on a thread that leaves the processors to whoever wants one.
+    fn look_when_idle(&mut self) -> Result<Looked, KeepError> {
+        let until = self.shared.clock.monotonic_nanos().saturating_add(IDLE_LOOK.as_nanos() as u64);
+        // Without a thread the look is done here.
+        when_idle("clew-look", || self.look_until_done(Some(until))).unwrap_or(Ok(Looked::OutOfTime))
+    }
+
+    /// Settles until nothing is complete, or until that instant of monotonic time.
+    fn look_until_done(&mut self, until: Option<u64>) -> Result<Looked, KeepError> {
+        let cpu_before = thread_cpu_nanos();
+        let looked = catch_unwind(AssertUnwindSafe(|| self.looks(until)));
+        let looked = looked.unwrap_or_else(|_| Err(bug())).inspect_err(|_| self.settler.give_up(&self.judge_state));
+        let cpu_nanos = thread_cpu_nanos().saturating_sub(cpu_before);
+        self.shared.settled.cpu_nanos.fetch_add(cpu_nanos, Ordering::Relaxed);
+        looked
+    }
+
+    fn looks(&mut self, until: Option<u64>) -> Result<Looked, KeepError> {
+        let shared = Arc::clone(&self.shared);
+        let is_late = || until.is_some_and(|until| shared.clock.monotonic_nanos() >= until);
         while !self.is_stopping() {
-            let started = self.shared.clock.monotonic_nanos();
-            let now = self.intake.visible_before(self.shared.clock.unix_nanos());
-            let views = &self.shared.view;
-            let settlement = look(&mut self.settler, &self.book, views, now, &|| self.shared.is_stopping());
-            let settlement = settlement.map_err(|error| KeepError::Block(error.to_string()))?;
+            let started = shared.clock.monotonic_nanos();
+            let now = self.intake.visible_before(shared.clock.unix_nanos());
+            let expired = || shared.is_stopping() || is_late();
+            let settlement = match look(&mut self.settler, &self.book, &shared.view, now, &expired) {
+                Ok(settlement) => settlement,
+                Err(ScanError::Expired) if is_late() => {
+                    self.settler.give_up(&self.judge_state);
+                    return Ok(Looked::OutOfTime);
+                }
+                Err(error) => return Err(KeepError::Block(error.to_string())),
+            };
             self.tell_behind(settlement.is_behind);
             if settlement.is_empty() {
                 let watermark = lock(&self.book).watermark_after(&BTreeMap::new(), now);
-                self.shared.view.change(|view| view.settled.pass_watermark(watermark));
-                return Ok(());
+                shared.view.change(|view| view.settled.pass_watermark(watermark));
+                return Ok(Looked::Done);
             }
             // What there was no room for has it once this is counted.
             let has_more = settlement.has_more || settlement.is_behind;
             self.commit(settlement)?;
-            let took = self.shared.clock.monotonic_nanos().saturating_sub(started);
-            self.shared.settled.look_seconds.observe_nanos(took);
+            let took = shared.clock.monotonic_nanos().saturating_sub(started);
+            shared.settled.look_seconds.observe_nanos(took);
             if !has_more {
-                return Ok(());
+                return Ok(Looked::Done);
             }
         }
         Err(KeepError::Stopping)
@@ -199,13 +245,10 @@ impl Runner {
         };
         let sent = self.keeper.send(message).map_err(|_| KeepError::Stopping);
         let result = sent.and_then(|()| answer.recv().unwrap_or(Err(KeepError::Stopping)));
-        match &result {
-            Ok(()) => {
-                self.settler.commit(&settlement);
-                self.shared.settled.add(&settlement, &self.config);
-                self.judge_state.clone_from(&settlement.judge_state);
-            }
-            Err(_) => self.settler.give_up(&self.judge_state),
+        if result.is_ok() {
+            self.settler.commit(&settlement);
+            self.shared.settled.add(&settlement, &self.config);
+            self.judge_state.clone_from(&settlement.judge_state);
         }
         result
     }
@@ -268,6 +311,17 @@ pub fn look(
     };
     let settlement = settler.look(views, due, through, expired)?;
     Ok(Settlement { early_count, is_behind, ..settlement })
+}
+
+/// A look that panicked.
+fn bug() -> KeepError {
+    KeepError::Block("a look at what is complete failed: a bug of clew".to_owned())
+}
+
+/// CPU time of the calling thread.
+fn thread_cpu_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// The book, whoever holds it died: it is changed in steps that leave it whole.

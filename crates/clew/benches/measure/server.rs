@@ -97,19 +97,6 @@ impl Server {
     pub(crate) fn cpu_nanos(&self) -> anyhow::Result<u64> {
         stat_cpu_nanos(&fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?)
     }
-
-    /// The same of its threads of that name.
-    #[allow(dead_code, reason = "not every benchmark looks at threads")]
-    pub(crate) fn thread_cpu_nanos(&self, name: &str) -> anyhow::Result<u64> {
-        let mut nanos = 0;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            let folder = thread?.path();
-            if fs::read_to_string(folder.join("comm"))?.trim() == name {
-                nanos += stat_cpu_nanos(&fs::read_to_string(folder.join("stat"))?)?;
-            }
-        }
-        Ok(nanos)
-    }
 }
 
 /// The CPU time that a `stat` file of `/proc` tells.

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use clew_model::relation::{Need, need};
+use clew_model::relation::{Need, needs};
 use clew_model::scan::{
     Enough, Expired, Extent, MatchedAnswer, MatchedRequest, NewestAnswer, ScanRequest, SpanSource, TimeRange,
     TraceMatch,
@@ -29,9 +29,14 @@ fn all(block: &Block, tenant: &Tenant) -> Vec<Span> {
 /// The spans with no more of them than what figures are taken from.
 fn lean(mut spans: Vec<Span>) -> Vec<Span> {
     for span in &mut spans {
-        span.attributes.retain(|attribute| need(&attribute.key) != Need::Nothing);
-        let told = span.attributes.iter_mut().filter(|attribute| need(&attribute.key) == Need::Presence);
-        told.for_each(|attribute| attribute.value = Value::Empty);
+        let keys: Vec<String> = span.attributes.iter().map(|attribute| attribute.key.clone()).collect();
+        let needed = std::mem::take(&mut span.attributes).into_iter().zip(needs(&keys));
+        for (mut attribute, need) in needed.filter(|(_, need)| *need != Need::Nothing) {
+            if need == Need::Presence {
+                attribute.value = Value::Empty;
+            }
+            span.attributes.push(attribute);
+        }
         (span.scope, span.events) = Default::default();
         span.status.message.clear();
         (span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count) = (0, 0, 0);

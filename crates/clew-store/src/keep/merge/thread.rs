@@ -9,6 +9,7 @@ use crossbeam_channel::Sender;
 
 use super::{MergeDone, MergeJob};
 use crate::driver::{self, Shared};
+use crate::pace::Pace;
 
 /// A thread that waits for a job, or has one.
 pub(crate) struct MergeThread {
@@ -26,6 +27,7 @@ impl MergeThread {
         let (jobs, given) = crossbeam_channel::bounded::<MergeJob>(1);
         let thread = std::thread::Builder::new().name("clew-merge".to_owned()).spawn(move || {
             driver::enter_store_thread();
+            Pace::Steady.enter();
             // Held until nothing is written any more.
             let _lock = lock;
             let stopped = || shared.stopping.load(Ordering::Acquire);
