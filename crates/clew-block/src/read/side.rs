@@ -1,6 +1,7 @@
 //! The sidecar's sections, through the cache. A section that is missing or damaged is remembered, and not read again.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clew_model::{Tenant, TraceId, Verdict};
@@ -104,6 +105,13 @@ impl Block {
         let number = self.tenant_number(tenant)?;
         let place = self.find(number, id, &|| false).ok()??;
         verdicts.get(self.first_trace(number) + place.number).cloned()
+    }
+
+    /// The retention classes that verdicts about its traces name.
+    pub fn classes(&self) -> BTreeSet<String> {
+        let verdicts = self.verdicts();
+        let named = verdicts.iter().flat_map(|verdicts| &verdicts.verdicts).map(|verdict| verdict.class.clone());
+        named.filter(|class| !class.is_empty()).collect()
     }
 
     /// What was decided about the traces, by their numbers among all of the block.

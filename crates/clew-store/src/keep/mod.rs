@@ -48,7 +48,7 @@ pub use self::merge::{Decided, MergeDone, MergeJob, MergePolicy, Undecided};
 pub use self::pin::Pins;
 use self::pin::{PinnedParts, Spared};
 pub use self::policy::{Growth, SealPolicy};
-use self::retention::{Held, Over};
+use self::retention::{Held, NO_CLASSES, Over};
 pub use self::retention::{Retention, SizeLimit, TenantRetention};
 pub use self::seal::SealDone;
 pub use self::start::{Found, open};
@@ -305,9 +305,26 @@ impl Keeper {
     fn over(&self) -> Result<Over, KeepError> {
         let now = self.ports.clock.unix_nanos();
         let available = self.ports.disk.space(&self.config.data_dir)?.available_bytes;
+        let classes = self.classes();
+        let classes_of = |entry: &BlockEntry| classes.get(&entry.meta.name).unwrap_or(NO_CLASSES);
         let entries = self.catalog.state().blocks.values();
-        let held: Vec<Held<'_>> = entries.map(|entry| Held { meta: &entry.meta, bytes: entry.bytes() }).collect();
+        let held = entries.map(|entry| Held { meta: &entry.meta, bytes: entry.bytes(), classes: classes_of(entry) });
+        let held: Vec<Held<'_>> = held.collect();
         Ok(self.config.retention.over(&held, &self.pinned_parts, available, now))
+    }
+
+    /// The retention classes that traces of each block may have. What is not merged does not say.
+    fn classes(&self) -> BTreeMap<BlockName, BTreeSet<String>> {
+        let known = &self.config.retention.classes;
+        if known.is_empty() {
+            return BTreeMap::new();
+        }
+        let of = |block: &Arc<Block>| {
+            let own = (block.meta().level > 0).then(|| block.classes());
+            let is_own = |class: &&String| own.as_ref().is_none_or(|own| own.contains(*class));
+            (block.meta().name, known.keys().filter(is_own).cloned().collect())
+        };
+        self.view.view().blocks.iter().map(of).collect()
     }
 
     /// Removes what is over by what is known of the blocks now; answers how many were touched, and whether more may be over.

@@ -70,7 +70,7 @@ impl Pins {
 pub(super) struct Spared {
     /// Blocks of which nothing is to stay.
     pub(super) gone: Vec<BlockName>,
-    /// Blocks of which these tenants' traces go, but for pinned ones.
+    /// Blocks of which these tenants' traces go, but for pinned ones and those of classes that stay.
     pub(super) parts: Over,
     /// Whether it was found out that a block's part is pinned as a whole: what is over is another then.
     pub(super) has_learned: bool,
@@ -120,8 +120,12 @@ impl Keeper {
         for (name, mut tenants) in over {
             let Ok(at) = position(&view.blocks, name) else { continue };
             let block = &view.blocks[at];
-            let mut holds_pinned = false;
-            for tenant in tenants.clone() {
+            let mut is_kept_in_part = false;
+            for (tenant, staying) in tenants.clone() {
+                if !staying.is_empty() {
+                    is_kept_in_part = true;
+                    continue;
+                }
                 let ids: Vec<TraceId> = view.pins.of_tenant(&tenant).map(|pin| pin.trace_id).collect();
                 if ids.is_empty() {
                     continue;
@@ -134,14 +138,14 @@ impl Keeper {
                     tracing::warn!(block = %name, "a block that is over stays, since it cannot be asked for pinned traces");
                 }
                 let found = found.map_or(trace_count, |found| found.extents.len() as u64);
-                holds_pinned |= found > 0;
+                is_kept_in_part |= found > 0;
                 if found >= trace_count {
                     tenants.remove(&tenant);
                     self.pinned_parts.entry(name).or_default().insert(tenant);
                     spared.has_learned = true;
                 }
             }
-            if !holds_pinned && tenants.len() == block.meta().tenants.len() {
+            if !is_kept_in_part && tenants.len() == block.meta().tenants.len() {
                 spared.gone.push(name);
             } else if !tenants.is_empty() {
                 spared.parts.insert(name, tenants);

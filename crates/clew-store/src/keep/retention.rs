@@ -1,9 +1,9 @@
-//! Which spans are over: by age and by size, tenant by tenant.
+//! Which spans are over: by age and by size, tenant by tenant, and class by class.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clew_block::{BlockMeta, BlockName};
+use clew_block::{BlockMeta, BlockName, TenantMeta};
 use clew_model::Tenant;
 
 use super::pin::PinnedParts;
@@ -17,6 +17,9 @@ pub struct Retention {
     pub size: SizeLimit,
     /// Tenants with limits of their own.
     pub tenants: BTreeMap<Tenant, TenantRetention>,
+    /// How long traces are kept whose verdict names one of these classes, in place of their tenant's age. What verdicts name
+    /// beside these is as if they named none. For want of room they go as any others.
+    pub classes: BTreeMap<String, Duration>,
 }
 
 /// A bound on the bytes of blocks.
@@ -40,7 +43,12 @@ pub struct TenantRetention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { age: Duration::from_hours(7 * 24), size: SizeLimit::Percent(80), tenants: BTreeMap::new() }
+        Self {
+            age: Duration::from_hours(7 * 24),
+            size: SizeLimit::Percent(80),
+            tenants: BTreeMap::new(),
+            classes: BTreeMap::new(),
+        }
     }
 }
 
@@ -50,10 +58,18 @@ pub(crate) struct Held<'b> {
     pub(crate) meta: &'b BlockMeta,
     /// Bytes of both files.
     pub(crate) bytes: u64,
+    /// The retention classes that traces of it may have.
+    pub(crate) classes: &'b BTreeSet<String>,
 }
 
-/// Tenants of a block whose spans are over.
-pub(crate) type Over = BTreeMap<BlockName, BTreeSet<Tenant>>;
+/// Tenants of a block with spans that are over, and which of their traces stay.
+pub(crate) type Over = BTreeMap<BlockName, BTreeMap<Tenant, Staying>>;
+
+/// Retention classes whose traces stay, the empty name among them; none when all of a tenant's part is over.
+pub(crate) type Staying = BTreeSet<String>;
+
+/// No class at all.
+pub(crate) const NO_CLASSES: &BTreeSet<String> = &BTreeSet::new();
 
 impl SizeLimit {
     /// The bound in bytes, when blocks take `used` and `available` are free.
@@ -88,6 +104,29 @@ impl Retention {
         self.tenants.get(tenant).and_then(|own| own.age).unwrap_or(self.age)
     }
 
+    /// How long a tenant's traces of a class are kept; the empty name is no class.
+    fn age_of_class(&self, tenant: &Tenant, class: &str) -> Duration {
+        self.classes.get(class).copied().unwrap_or_else(|| self.age_of(tenant))
+    }
+
+    /// Which traces of a part stay by their age; `None` when all do, or those that do not are gone by now.
+    fn staying(&self, held: &Held<'_>, part: &TenantMeta, now_unix_nanos: u64) -> Option<Staying> {
+        let (mut staying, mut last_over) = (Staying::new(), None);
+        let none = String::new();
+        for class in held.classes.iter().chain([&none]) {
+            let age = self.age_of_class(&part.tenant, class).as_nanos();
+            let until = part.received_unix_nanos.1.saturating_add(u64::try_from(age).unwrap_or(u64::MAX));
+            if until < now_unix_nanos {
+                last_over = last_over.max(Some(until));
+            } else {
+                staying.insert(class.clone());
+            }
+        }
+        // A block that was written since then was written without them.
+        let is_new = last_over.is_some_and(|until| staying.is_empty() || held.meta.created_unix_nanos <= until);
+        is_new.then_some(staying)
+    }
+
     /// What is over now, but for parts that are pinned as a whole; `available_bytes` are free on the file system.
     pub(crate) fn over(
         &self,
@@ -103,10 +142,9 @@ impl Retention {
         by_age.sort_by_key(|held| (held.received_unix_nanos(), held.meta.name));
         for held in &by_age {
             for part in &held.meta.tenants {
-                let age = u64::try_from(self.age_of(&part.tenant).as_nanos()).unwrap_or(u64::MAX);
-                let oldest_kept = now_unix_nanos.saturating_sub(age);
-                if part.received_unix_nanos.1 < oldest_kept && !is_pinned(held, &part.tenant) {
-                    over.entry(held.meta.name).or_default().insert(part.tenant.clone());
+                let staying = self.staying(held, part, now_unix_nanos);
+                if let Some(staying) = staying.filter(|_| !is_pinned(held, &part.tenant)) {
+                    over.entry(held.meta.name).or_default().insert(part.tenant.clone(), staying);
                 }
             }
         }
@@ -136,7 +174,8 @@ fn shrink(
     tenants: impl Fn(&Held<'_>) -> Vec<Tenant>,
 ) {
     let is_over = |over: &Over, held: &Held<'_>| {
-        over.get(&held.meta.name).is_some_and(|gone| tenants(held).iter().all(|tenant| gone.contains(tenant)))
+        let gone = over.get(&held.meta.name);
+        gone.is_some_and(|gone| tenants(held).iter().all(|tenant| gone.get(tenant).is_some_and(BTreeSet::is_empty)))
     };
     let mut left: u64 = by_age.iter().filter(|held| !is_over(over, held)).map(|held| bytes(held)).sum();
     for held in by_age {
@@ -146,6 +185,7 @@ fn shrink(
         let marked = tenants(held);
         if !marked.is_empty() && !is_over(over, held) && bytes(held) > 0 {
             left -= bytes(held);
+            let marked = marked.into_iter().map(|tenant| (tenant, Staying::new()));
             over.entry(held.meta.name).or_default().extend(marked);
         }
     }

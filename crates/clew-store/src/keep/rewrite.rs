@@ -1,6 +1,6 @@
 //! A block without some of its spans: what is over for one tenant and not for another, and what was deleted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -9,13 +9,19 @@ use clew_block::{Block, BlockFile, BlockName, Finished, Plan, SpanCodes, WriteOp
 use clew_model::{Span, Tenant};
 
 use super::files::BlockFiles;
+use super::retention::Staying;
 use super::{KeepError, Keeper};
 use crate::catalog::{BlockEntry, Deletion, Edit};
 use crate::live::order::Keep;
 
 impl Keeper {
-    /// Puts a block without the spans of these tenants, and without what was deleted, in the place of one.
-    pub(super) fn rewrite(&mut self, block: &Arc<Block>, leaves_out: BTreeSet<Tenant>) -> Result<(), KeepError> {
+    /// Puts a block without the spans of these tenants, but for classes that stay, and without what was deleted, in the place of
+    /// one.
+    pub(super) fn rewrite(
+        &mut self,
+        block: &Arc<Block>,
+        leaves_out: BTreeMap<Tenant, Staying>,
+    ) -> Result<(), KeepError> {
         let job = self.plan_rewrite(Arc::clone(block), leaves_out);
         self.commit_merge(job.run(&|| false)).map(drop)
     }
@@ -26,7 +32,7 @@ impl Keeper {
         let view = self.view.view();
         let holding = self.purge_due()?;
         for block in view.blocks.iter().filter(|block| holding.contains(&block.meta().name)) {
-            self.rewrite(block, BTreeSet::new())?;
+            self.rewrite(block, BTreeMap::new())?;
         }
         if !holding.is_empty() {
             self.purge_due()?;

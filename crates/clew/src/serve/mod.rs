@@ -165,7 +165,8 @@ fn retention(config: &Config) -> Retention {
         SpaceShare::Bytes(bytes) => SizeLimit::Bytes(bytes),
         SpaceShare::Percent(percent) => SizeLimit::Percent(percent),
     };
-    Retention { age: config.retention_age, size, tenants }
+    // The rules that ship name no class.
+    Retention { age: config.retention_age, size, tenants, ..Retention::default() }
 }
 
 fn server_config(config: &Config) -> ServerConfig {

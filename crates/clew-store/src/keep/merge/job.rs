@@ -13,7 +13,7 @@ use super::Decided;
 use super::policy::Group;
 use crate::catalog::{BlockEntry, Deletion, Edit};
 use crate::keep::files::BlockFiles;
-use crate::keep::retention::Held;
+use crate::keep::retention::{Held, NO_CLASSES, Staying};
 use crate::keep::{KeepError, Keeper, is_deleted};
 use crate::view::position;
 
@@ -33,8 +33,10 @@ pub struct MergeJob {
     is_settled: bool,
     /// Those that speak of any of them.
     deletions: Vec<Deletion>,
-    /// Whose spans are over.
-    leaves_out: BTreeSet<Tenant>,
+    /// Whose spans are over, but for traces of classes that stay.
+    leaves_out: BTreeMap<Tenant, Staying>,
+    /// The retention classes that there are.
+    classes: BTreeSet<String>,
     decided: Arc<dyn Decided>,
     pins_version: u64,
     options: WriteOptions,
@@ -92,7 +94,7 @@ impl Keeper {
         if room > available || inputs.len() < group.inputs.len() {
             return Ok(None);
         }
-        Ok(Some(self.plan(inputs, group.level, BTreeSet::new())))
+        Ok(Some(self.plan(inputs, group.level, BTreeMap::new())))
     }
 
     /// The next block that was found to be written anew.
@@ -107,13 +109,13 @@ impl Keeper {
         Ok(None)
     }
 
-    /// A block without the spans of some tenants, and without what was deleted.
-    pub(crate) fn plan_rewrite(&mut self, block: Arc<Block>, leaves_out: BTreeSet<Tenant>) -> MergeJob {
+    /// A block without the spans of some tenants, but for classes that stay, and without what was deleted.
+    pub(crate) fn plan_rewrite(&mut self, block: Arc<Block>, leaves_out: BTreeMap<Tenant, Staying>) -> MergeJob {
         let level = block.meta().level;
         self.plan(vec![block], level, leaves_out)
     }
 
-    fn plan(&mut self, inputs: Vec<Arc<Block>>, level: u8, leaves_out: BTreeSet<Tenant>) -> MergeJob {
+    fn plan(&mut self, inputs: Vec<Arc<Block>>, level: u8, leaves_out: BTreeMap<Tenant, Staying>) -> MergeJob {
         let covers = |deletion: &&Deletion| inputs.iter().any(|block| deletion.covers_block(block.meta().name));
         let deletions = self.catalog.state().deletions.iter().filter(covers).cloned().collect();
         // Its name comes here, so that deletions from now on speak of it.
@@ -139,6 +141,7 @@ impl Keeper {
             inputs,
             deletions,
             leaves_out,
+            classes: self.config.retention.classes.keys().cloned().collect(),
             decided: Arc::clone(&self.decided),
             pins_version: self.decided.pins_version(),
             options,
@@ -153,7 +156,7 @@ impl Keeper {
         let entries = self.catalog.state().blocks.values();
         let held: Vec<Held<'_>> = entries
             .filter(|entry| !self.unmergeable.contains(&entry.meta.name))
-            .map(|entry| Held { meta: &entry.meta, bytes: entry.bytes() })
+            .map(|entry| Held { meta: &entry.meta, bytes: entry.bytes(), classes: NO_CLASSES })
             .collect();
         let used = held.iter().map(|held| held.bytes).sum();
         let retention = &self.config.retention;
@@ -250,8 +253,7 @@ impl MergeJob {
         let inputs: Vec<Block> = self.inputs.iter().map(|block| block.apart(Arc::clone(&cache))).collect();
         let keep = |at: usize, tenant: &Tenant, id: TraceId| {
             let covering = self.deletions.iter().filter(|deletion| deletion.covers_block(self.options.replaces[at]));
-            (!self.leaves_out.contains(tenant) || self.decided.is_pinned(tenant, id))
-                && !is_deleted(covering, tenant, id)
+            self.stays(at, tenant, id) && !is_deleted(covering, tenant, id)
         };
         let merge = Merge {
             inputs: &inputs,
@@ -278,6 +280,18 @@ impl MergeJob {
             None
         };
         Ok(Written { entry, read_rows, dropped_rows })
+    }
+
+    /// Whether a trace of an input is not over.
+    fn stays(&self, at: usize, tenant: &Tenant, id: TraceId) -> bool {
+        let Some(staying) = self.leaves_out.get(tenant) else { return true };
+        let is_of_class = || {
+            let verdict = self.decided.verdict(tenant, id).or_else(|| self.inputs[at].verdict(tenant, id));
+            let class = verdict.map(|verdict| verdict.class).unwrap_or_default();
+            // A name that stands for nothing is none.
+            staying.contains(if self.classes.contains(&class) { class.as_str() } else { "" })
+        };
+        self.decided.is_pinned(tenant, id) || (!staying.is_empty() && is_of_class())
     }
 
     fn failure(&self, error: MergeError) -> MergeFailure {

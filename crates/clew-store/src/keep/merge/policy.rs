@@ -6,7 +6,7 @@ use std::time::Duration;
 use clew_block::{BlockMeta, BlockName};
 use clew_model::Tenant;
 
-use crate::keep::retention::{Held, Retention};
+use crate::keep::retention::{Held, NO_CLASSES, Retention};
 
 /// How long the windows of receive time are, by the level of the blocks that are merged within them.
 const WINDOWS: [Duration; 2] = [Duration::from_hours(1), Duration::from_hours(24)];
@@ -112,7 +112,7 @@ impl MergePolicy {
     /// Until when all of a block's traces are kept.
     pub(crate) fn full_until_unix_nanos(&self, meta: &BlockMeta) -> u64 {
         let full_nanos = u64::try_from(self.full_for.as_nanos()).unwrap_or(u64::MAX);
-        Held { meta, bytes: 0 }.received_unix_nanos().saturating_add(full_nanos)
+        Held { meta, bytes: 0, classes: NO_CLASSES }.received_unix_nanos().saturating_add(full_nanos)
     }
 
     /// The first group of a window that is due and has at least so many blocks.

@@ -381,3 +381,67 @@ fn no_merge_begins_without_room_for_it() {
     kept.disk.set_full(false);
     assert!(kept.plan().is_some());
 }
+
+/// Numbers up to 2 are of no class, 3 and 4 of one that goes early, 5 and 6 of one that stays long.
+struct Classes;
+
+impl Decided for Classes {
+    fn verdict(&self, _: &Tenant, id: TraceId) -> Option<Verdict> {
+        let class =
+            (1..7).find(|number| trace(*number) == id).map(|number| ["", "short", "long"][(number as usize - 1) / 2]);
+        Some(Verdict { class: class?.to_owned(), ..Verdict::keep_all() })
+    }
+
+    fn is_pinned(&self, _: &Tenant, _: TraceId) -> bool {
+        false
+    }
+
+    fn pins_version(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn r1_traces_of_a_class_are_kept_as_long_as_it_says() {
+    let hours = |hours: u64| Duration::from_hours(hours);
+    let mut kept = Kept::new(|config| {
+        config.retention.age = hours(20);
+        config.retention.classes = [("short".to_owned(), hours(5)), ("long".to_owned(), hours(100))].into();
+    });
+    kept.keeper.set_decided(Arc::new(Classes));
+    kept.seal((1..4).map(|number| batch(number, 2)));
+    kept.seal((4..7).map(|number| batch(number, 2)));
+    kept.merge_all();
+    // From now on the block alone knows.
+    kept.keeper.set_decided(Arc::new(Pins(Arc::default())));
+    let after = |kept: &mut Kept, passed: u64| {
+        kept.clock.advance_nanos(passed * HOUR);
+        kept.keeper.expire().unwrap();
+        kept.keeper.bury();
+        kept.counts(1..7)
+    };
+    assert_eq!(after(&mut kept, 5), [2; 6]);
+    assert_eq!(after(&mut kept, 1), [2, 2, 0, 0, 2, 2]);
+    let rewritten = kept.keeper.counters().totals().rewritten_blocks;
+    assert_eq!(after(&mut kept, 14), [2, 2, 0, 0, 2, 2]);
+    assert_eq!(kept.keeper.counters().totals().rewritten_blocks, rewritten, "nothing new is over");
+    assert_eq!(after(&mut kept, 1), [0, 0, 0, 0, 2, 2]);
+    assert_eq!(after(&mut kept, 79), [0, 0, 0, 0, 2, 2]);
+    assert_eq!((after(&mut kept, 1), kept.files()), (vec![0; 6], 0));
+}
+
+#[test]
+fn a_class_is_known_of_what_is_not_merged_too() {
+    let mut kept = Kept::new(|config| {
+        config.retention.age = Duration::from_mins(10);
+        config.retention.classes = [("long".to_owned(), Duration::from_hours(2))].into();
+    });
+    kept.keeper.set_decided(Arc::new(Classes));
+    kept.seal((1..7).map(|number| batch(number, 2)));
+    kept.clock.advance_nanos(HOUR);
+    kept.keeper.expire().unwrap();
+    assert_eq!((kept.blocks(), kept.counts(1..7)), (vec![(0, 4)], vec![0, 0, 0, 0, 2, 2]));
+    kept.clock.advance_nanos(HOUR + 1);
+    kept.keeper.expire().unwrap();
+    assert_eq!(kept.blocks(), []);
+}

@@ -10,7 +10,7 @@ fn tenant(name: &str) -> Tenant {
 
 /// A block of 100 bytes; per tenant, its rows and when its youngest was received, in seconds.
 fn block(name: u64, tenants: &[(&str, u64, u64)]) -> BlockMeta {
-    let part = |(name, row_count, seconds): &(&str, u64, u64)| clew_block::TenantMeta {
+    let part = |(name, row_count, seconds): &(&str, u64, u64)| TenantMeta {
         tenant: tenant(name),
         row_count: *row_count,
         trace_count: 1,
@@ -42,13 +42,14 @@ fn over_unless(
     available: u64,
     seconds: u64,
 ) -> Vec<(u64, Vec<String>)> {
-    let held: Vec<Held<'_>> = blocks.iter().map(|meta| Held { meta, bytes: 100 }).collect();
+    let held: Vec<Held<'_>> = blocks.iter().map(|meta| Held { meta, bytes: 100, classes: NO_CLASSES }).collect();
     let over = retention.over(&held, pinned, available, seconds * SECOND);
-    over.into_iter().map(|(name, gone)| (name.0, gone.iter().map(ToString::to_string).collect())).collect()
+    let names = |gone: BTreeMap<Tenant, Staying>| gone.keys().map(ToString::to_string).collect();
+    over.into_iter().map(|(name, gone)| (name.0, names(gone))).collect()
 }
 
 fn seconds(age: u64) -> Retention {
-    Retention { age: Duration::from_secs(age), size: SizeLimit::Bytes(u64::MAX), tenants: BTreeMap::new() }
+    Retention { age: Duration::from_secs(age), size: SizeLimit::Bytes(u64::MAX), ..Retention::default() }
 }
 
 #[test]
@@ -102,4 +103,38 @@ fn a_part_that_is_pinned_is_never_over_and_makes_no_room() {
     let own = TenantRetention { age: None, bytes: Some(60) };
     let by_tenant = Retention { tenants: [(tenant("a"), own)].into(), ..seconds(1000) };
     assert_eq!(gone(&by_tenant, 40), [(3, vec!["a".to_owned()])]);
+}
+
+#[test]
+fn classes_go_one_after_the_other_and_each_once() {
+    let (short, long) = ("short".to_owned(), "long".to_owned());
+    let classes = [(short.clone(), Duration::from_secs(5)), (long.clone(), Duration::from_secs(50))].into();
+    let retention = Retention { classes, ..seconds(20) };
+    let mut meta = block(1, &[("a", 1, 10)]);
+    let staying = |meta: &BlockMeta, own: &[&String], size, now: u64| {
+        let classes: BTreeSet<String> = own.iter().copied().cloned().collect();
+        let held = [Held { meta, bytes: 100, classes: &classes }];
+        let retention = Retention { size, ..retention.clone() };
+        let over = retention.over(&held, &PinnedParts::new(), 0, now * SECOND);
+        over.into_values().next().map(|gone| gone.into_values().flatten().collect::<Vec<_>>())
+    };
+    let room = SizeLimit::Bytes(1000);
+    let all = [&short, &long];
+    let (none, no_classes) = (String::new(), Vec::<String>::new());
+    assert_eq!(staying(&meta, &all, room, 15), None);
+    assert_eq!(staying(&meta, &all, room, 16), Some(vec![none, long.clone()]));
+    assert_eq!(staying(&meta, &all, room, 31), Some(vec![long.clone()]));
+    assert_eq!(staying(&meta, &all, room, 61), Some(no_classes.clone()));
+    // Of a block without such traces nothing is to be written anew.
+    assert_eq!(staying(&meta, &[&long], room, 16), None);
+    assert_eq!(staying(&meta, &[], room, 31), Some(no_classes.clone()));
+    // Written anew, it is left alone until the next of them is over.
+    meta.created_unix_nanos = 16 * SECOND;
+    assert_eq!(staying(&meta, &all, room, 30), None);
+    assert_eq!(staying(&meta, &all, room, 31), Some(vec![long.clone()]));
+    meta.created_unix_nanos = 31 * SECOND;
+    assert_eq!(staying(&meta, &all, room, 60), None);
+    assert_eq!(staying(&meta, &all, room, 61), Some(no_classes.clone()));
+    // Want of room knows of no classes.
+    assert_eq!(staying(&meta, &all, SizeLimit::Bytes(50), 12), Some(no_classes));
 }

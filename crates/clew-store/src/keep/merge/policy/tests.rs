@@ -58,7 +58,8 @@ fn next_of(
     retention: &Retention,
     settled_through: u64,
 ) -> Option<(Vec<u64>, u8)> {
-    let held: Vec<Held<'_>> = blocks.iter().map(|(meta, bytes)| Held { meta, bytes: *bytes }).collect();
+    let held: Vec<Held<'_>> =
+        blocks.iter().map(|(meta, bytes)| Held { meta, bytes: *bytes, classes: NO_CLASSES }).collect();
     let group = policy.next(&held, retention, settled_through)?;
     let bytes = |name: &BlockName| blocks.iter().find(|(meta, _)| meta.name == *name).unwrap().1;
     assert_eq!(group.bytes, group.inputs.iter().map(bytes).sum::<u64>());
@@ -127,7 +128,7 @@ fn a_merged_block_of_which_much_is_not_to_be_kept_is_written_anew_once() {
         (BlockMeta { row_count, dropped_row_count, created_unix_nanos, ..meta }, bytes)
     };
     let thinned = |block: Known, now| {
-        let held = [Held { meta: &block.0, bytes: block.1 }];
+        let held = [Held { meta: &block.0, bytes: block.1, classes: NO_CLASSES }];
         POLICY.thinned(&held, now).map(|group| (group.inputs[0].0, group.level))
     };
     let (due, large) = (DAY_0 + HOUR, || block(1, 1, 51, DAY_0));
@@ -172,7 +173,8 @@ fn week(spans_per_second: u64, seal_seconds: u64) -> Week {
         };
         put(&mut blocks, 0, spans_per_second * seal_seconds, now);
         loop {
-            let held: Vec<Held<'_>> = blocks.iter().map(|(meta, bytes)| Held { meta, bytes: *bytes }).collect();
+            let held: Vec<Held<'_>> =
+                blocks.iter().map(|(meta, bytes)| Held { meta, bytes: *bytes, classes: NO_CLASSES }).collect();
             let settled_through = now - 330 * SECOND;
             let Some(group) = policy.next(&held, &Retention::default(), settled_through) else { break };
             let inputs = || held.iter().filter(|held| group.inputs.contains(&held.meta.name));
