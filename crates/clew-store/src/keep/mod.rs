@@ -51,6 +51,7 @@ pub use self::policy::{Growth, SealPolicy};
 use self::retention::{Held, NO_CLASSES, Over};
 pub use self::retention::{Retention, SizeLimit, TenantRetention};
 pub use self::seal::SealDone;
+pub use self::settle::SettleDone;
 pub use self::start::{Found, open};
 use crate::catalog::{BlockEntry, Catalog, CommitError, Deletion, Edit, SettleEntry};
 use crate::figures::Histogram;
@@ -370,7 +371,7 @@ impl Keeper {
     }
 
     /// Removes the segments of the log that blocks stand in for. Until that succeeds they only take room.
-    pub fn free_log(&self) {
+    pub fn free_log(&mut self) {
         let through = self.sealed_through();
         let free = || -> io::Result<u64> {
             let folder = self.config.data_dir.join(LOG_FOLDER);

@@ -29,9 +29,11 @@ impl Keeper {
     /// succeeds; may be tried again.
     pub fn seal(&mut self, generation: &Arc<Generation>) -> Result<(), KeepError> {
         match self.make_seal(generation, &|| false)? {
-            Some(done) => self.commit_seal(done),
-            None => Ok(()),
+            Some(done) => self.commit_seal(done)?,
+            None => return Ok(()),
         }
+        self.free_log();
+        Ok(())
     }
 
     /// Makes the files of a complete generation's block, unless it is told to stop; `None` when it is not complete.
@@ -51,7 +53,7 @@ impl Keeper {
         Ok(Some(SealDone { generation: Arc::clone(generation), name, entry, to, started_nanos }))
     }
 
-    /// Shows a block in the place of its generation.
+    /// Shows a block in the place of its generation. The log that it stands in for may be freed then.
     pub fn commit_seal(&mut self, done: SealDone) -> Result<(), KeepError> {
         let SealDone { generation, name, entry, to, started_nanos } = done;
         let generation = &generation;
@@ -78,7 +80,6 @@ impl Keeper {
             view.show_book(&book);
         });
         drop(book);
-        self.free_log();
         self.counters.seal_seconds.observe_nanos(self.ports.clock.monotonic_nanos().saturating_sub(started_nanos));
         self.count(|totals| {
             totals.sealed_spans += spans;

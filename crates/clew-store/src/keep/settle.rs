@@ -18,14 +18,40 @@ use crate::view::ViewCell;
 /// A file that was made, and what it says that is not what every trace has.
 type MadeSettlement = (SettleEntry, Vec<Arc<Special>>);
 
+/// A settlement that is to count.
+pub struct SettleDone {
+    /// `None` when it counts nothing.
+    made: Option<MadeSettlement>,
+    watermark_unix_nanos: u64,
+}
+
 impl Keeper {
     /// Commits what was settled: one file and one edit, after which it is what readers see. Nothing counts when it fails, and
     /// it may be tried again.
     pub fn settle(&mut self, settlement: &Settlement, book: &mut Book) -> Result<(), KeepError> {
-        let through = settlement.through_unix_nanos;
-        let watermark = book.watermark_after(&settlement.done, through);
-        let made = self.make(settlement, watermark)?;
-        if let Some((entry, special)) = made {
+        let watermark = book.watermark_after(&settlement.done, settlement.through_unix_nanos);
+        let done = self.make_settlement(settlement, watermark)?;
+        self.commit_settlement(done, settlement, book)
+    }
+
+    /// Makes the file of a settlement, with the watermark that the book has after it.
+    pub fn make_settlement(
+        &mut self,
+        settlement: &Settlement,
+        watermark_unix_nanos: u64,
+    ) -> Result<SettleDone, KeepError> {
+        Ok(SettleDone { made: self.make(settlement, watermark_unix_nanos)?, watermark_unix_nanos })
+    }
+
+    /// Has a settlement count.
+    pub fn commit_settlement(
+        &mut self,
+        done: SettleDone,
+        settlement: &Settlement,
+        book: &mut Book,
+    ) -> Result<(), KeepError> {
+        let (through, watermark) = (settlement.through_unix_nanos, done.watermark_unix_nanos);
+        if let Some((entry, special)) = done.made {
             let number = entry.number;
             let settled = SettleEdit {
                 added: vec![entry],

@@ -53,8 +53,8 @@ pub(crate) enum Message {
     Unpin { tenant: Tenant, trace_id: TraceId, answer: Answer },
     /// Look for what is over now.
     Expire(Answer),
-    /// Commit what was settled.
-    Settle { settlement: Arc<Settlement>, answer: Answer },
+    /// Commit what was settled, by a look that found the machine busy or idle.
+    Settle { settlement: Arc<Settlement>, is_busy: bool, answer: Answer },
     /// A merge ran.
     Merged(Box<MergeDone>),
     /// End.
@@ -194,10 +194,7 @@ impl Runner {
             Message::Pin { tenant, trace_id, note, answer } => answer(self.keeper.pin(tenant, trace_id, note)),
             Message::Unpin { tenant, trace_id, answer } => answer(self.keeper.unpin(tenant, trace_id)),
             Message::Expire(answer) => answer(self.expire()),
-            Message::Settle { settlement, answer } => {
-                let book = Arc::clone(self.keeper.book());
-                answer(self.keeper.settle(&settlement, &mut lock(&book)));
-            }
+            Message::Settle { settlement, is_busy, answer } => answer(self.settle(&settlement, is_busy)),
             Message::Merged(done) => self.merged(*done),
         }
     }
@@ -243,9 +240,25 @@ impl Runner {
         self.keeper.bury();
     }
 
+    /// Commits a settlement, whose file is as little of a hurry as the look was that it comes of.
+    fn settle(&mut self, settlement: &Settlement, is_busy: bool) -> Result<(), KeepError> {
+        let book = Arc::clone(self.keeper.book());
+        // Nobody else changes it meanwhile: the look that waits for this, and seals, which are made here.
+        let watermark = lock(&book).watermark_after(&settlement.done, settlement.through_unix_nanos);
+        let make = |keeper: &mut Keeper| keeper.make_settlement(settlement, watermark);
+        let made = if is_busy { None } else { when_idle("clew-look", || make(&mut self.keeper)) };
+        let done = made.unwrap_or_else(|| make(&mut self.keeper))?;
+        self.keeper.commit_settlement(done, settlement, &mut lock(&book))
+    }
+
     fn seal(&mut self, generation: &Arc<Generation>) -> Result<(), KeepError> {
         match self.make_when_idle(generation)? {
-            Some(done) => self.keeper.commit_seal(done),
+            Some(done) => {
+                self.keeper.commit_seal(done)?;
+                // To remove large files takes the kernel a while.
+                when_idle("clew-seal", || self.keeper.free_log()).unwrap_or_else(|| self.keeper.free_log());
+                Ok(())
+            }
             None => self.keeper.seal(generation),
         }
     }
@@ -308,11 +321,12 @@ impl Runner {
 
     /// Cuts the log; answers the position, or nothing when the log has failed.
     fn cut(&mut self) -> Option<u64> {
+        let began = self.growth().began_nanos;
         let (sender, cut) = crossbeam_channel::bounded(1);
         self.log.send(LogMessage::Cut(sender)).ok()?;
         let position = cut.recv().ok()?;
         let now = self.shared.clock.monotonic_nanos();
-        self.grew_nanos = self.cut_nanos.map_or(0, |before| now.saturating_sub(before));
+        self.grew_nanos = began.map_or(0, |began| now.saturating_sub(began));
         self.cut_nanos = Some(now);
         Some(position)
     }

@@ -226,7 +226,7 @@ impl Runner {
             }
             // What there was no room for has it once this is counted.
             let has_more = settlement.has_more || settlement.is_behind;
-            self.commit(settlement)?;
+            self.commit(settlement, until.is_none())?;
             let took = shared.clock.monotonic_nanos().saturating_sub(started);
             shared.settled.look_seconds.observe_nanos(took);
             if !has_more {
@@ -236,11 +236,12 @@ impl Runner {
         Err(KeepError::Stopping)
     }
 
-    fn commit(&mut self, settlement: Settlement) -> Result<(), KeepError> {
+    fn commit(&mut self, settlement: Settlement, is_busy: bool) -> Result<(), KeepError> {
         let settlement = Arc::new(settlement);
         let (sender, answer) = crossbeam_channel::bounded(1);
         let message = KeepMessage::Settle {
             settlement: Arc::clone(&settlement),
+            is_busy,
             answer: Box::new(move |result| drop(sender.send(result))),
         };
         let sent = self.keeper.send(message).map_err(|_| KeepError::Stopping);

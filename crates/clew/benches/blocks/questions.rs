@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::folder::forget_pages;
 use crate::measure::cpu::unix_nanos;
+use crate::measure::requests::scratch;
 use crate::measure::server::Server;
 use crate::reader::{Reader, Times};
 use crate::{APART_NANOS, REQUEST_SPANS};
@@ -58,7 +59,7 @@ pub(crate) fn run(is_large: bool, kept: Option<&Path>) -> anyhow::Result<Value> 
         "{:<36}{:>9}{:>9}{:>9}{:>9}{:>7}{:>10}{:>10}{:>7}",
         "question (ms)", "matches", "CPU", "p50", "p99", "goal", "cold p50", "cold max", "asked"
     );
-    let temporary = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let temporary = scratch()?;
     let folder = kept.unwrap_or(temporary.path());
     let mut bench = Bench::begin(folder, "1m")?;
     bench.fill(1_000_000)?;

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
-use clew_model::Tenant;
-use clew_store::{Batch, Encoding, Generation, Live, Ports, Protocol, Source, StoreConfig, Tenants, keep};
-use clew_wire::otlp::Limits;
+use clew_store::{Generation, Live, Ports, StoreConfig, keep};
 use serde_json::{Value, json};
 use zstd::zstd_safe::CParameter;
 
 use crate::measure::cpu::{ROUNDS, fastest_of, process_cpu_nanos, unix_nanos};
+use crate::measure::requests::{batch, scratch};
 use crate::{APART_NANOS, REQUEST_SPANS};
 
 /// Columns that are shown.
@@ -26,7 +24,7 @@ pub(crate) fn run(requests: &[Vec<u8>], calibration: f64) -> anyhow::Result<Valu
     let mut side_bytes = 0;
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+        let folder = scratch()?;
         let nanos;
         (nanos, data_bytes, side_bytes, columns) = seal(&generation, folder.path())?;
         rounds.push(nanos / spans);
@@ -97,31 +95,13 @@ fn generation(requests: &[Vec<u8>]) -> anyhow::Result<std::sync::Arc<Generation>
     let begin = unix_nanos();
     for (number, request) in (0..).zip(requests) {
         let received_unix_nanos = begin + number * APART_NANOS;
-        let batch = batch(request.clone().into(), received_unix_nanos, number);
+        let batch = batch(request.clone().into(), REQUEST_SPANS, received_unix_nanos, number);
         generation.begin(&batch, number);
         generation.live.insert(&batch)?;
         generation.end(false);
     }
     generation.cut(requests.iter().map(|request| request.len() as u64).sum());
     Ok(std::sync::Arc::new(generation))
-}
-
-fn batch(body: Bytes, received_unix_nanos: u64, number: u64) -> Batch {
-    Batch {
-        protocol: Protocol::Otlp,
-        encoding: Encoding::Identity,
-        stored: body.clone(),
-        tenants: Tenants::one(Tenant::default()),
-        rejected: Vec::new(),
-        limits: Limits::default(),
-        received_unix_nanos,
-        // As a hash, it cannot be compressed.
-        body_hash: u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64
-            | u128::from(number.wrapping_mul(0xd6e8_feb8_6659_fd93)),
-        span_count: REQUEST_SPANS as u32,
-        source: Source::default(),
-        body,
-    }
 }
 
 /// Bytes of the requests, one after the other, as `zstd -19 --long=27` packs them.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::measure::requests::scratch;
 use crate::measure::server::{Loaded, Server};
 use crate::reader::Reader;
 
@@ -24,7 +25,7 @@ pub(crate) fn run(calibration: f64) -> anyhow::Result<Value> {
 }
 
 fn case(name: &str, flags: &[&str], calibration: f64) -> anyhow::Result<Value> {
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let folder = scratch()?;
     let server = Server::start(folder.path(), &[])?;
     let Loaded { spans_per_second, nanos, ack_p50_ms, ack_p99_ms } =
         server.load(&[flags, &["--duration", "45s"]].concat())?;

@@ -7,15 +7,15 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use clew_model::{Span, Tenant, summarize};
+use clew_model::{Span, summarize};
 use clew_rollup::{Rollup, Tally};
 use clew_sim::workload::Workload;
 use clew_store::live::Live;
-use clew_store::{Batch, Encoding, Outcome, Ports, Protocol, Source, Store, StoreConfig, Tenants};
+use clew_store::{Batch, Outcome, Ports, Store, StoreConfig};
 use clew_wire::otlp::{self, AdmitOptions, Limits, ResourceView, ScopeView, SpanSink, SpanView};
 
 use crate::measure::cpu::{ROUNDS, calibrate, fastest, fastest_of, process_cpu_nanos, thread_cpu_nanos, unix_nanos};
+use crate::measure::requests::{batch, scratch};
 
 /// Spans that the replay is measured on.
 const REPLAY_SPANS: usize = 1_000_000;
@@ -34,7 +34,10 @@ pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<
     show("calibration: prost decode, owned", calibration);
     show("walk: admit", fastest(spans, || admit_all(requests)));
     show("walk: every view to a sink", fastest(spans, || walk_all(requests)));
-    let batches: Vec<Batch> = requests.iter().map(|request| batch(request.clone().into(), request_spans)).collect();
+    let batches: Vec<Batch> = (0..)
+        .zip(requests)
+        .map(|(number, request)| batch(request.clone().into(), request_spans, unix_nanos(), number))
+        .collect();
     let mut live = Live::new(live_shards());
     let head = fastest_of((0..ROUNDS).map(|_| {
         live = Live::new(live_shards());
@@ -47,7 +50,7 @@ pub(crate) fn run(requests: &[Vec<u8>], request_spans: usize) -> anyhow::Result<
     show("head: walk, intern, append, index", head);
     println!("{:<44}{:>10.0}", "head: bytes of memory a span", live.bytes() as f64 / live.span_count() as f64);
     figures(&show);
-    let scratch = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let scratch = scratch()?;
     replay(requests, request_spans, scratch.path(), &show)?;
     sync_of_the_folder(scratch.path())?;
     Ok(calibration)
@@ -116,37 +119,16 @@ impl<'a> SpanSink<'a> for Count {
     }
 }
 
-fn batch(body: Bytes, span_count: usize) -> Batch {
-    Batch {
-        protocol: Protocol::Otlp,
-        encoding: Encoding::Identity,
-        stored: body.clone(),
-        tenants: Tenants::one(Tenant::default()),
-        rejected: Vec::new(),
-        limits: Limits::default(),
-        received_unix_nanos: unix_nanos(),
-        body_hash: u128::from(xxh(&body)),
-        span_count: span_count as u32,
-        source: Source::default(),
-        body,
-    }
-}
-
-/// Enough of a hash to tell the requests of this run apart.
-fn xxh(body: &[u8]) -> u64 {
-    body.iter().step_by(97).fold(unix_nanos(), |hash, byte| hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(*byte))
-}
-
 /// Writes a log of [`REPLAY_SPANS`] through the store, then opens it anew.
 fn replay(requests: &[Vec<u8>], request_spans: usize, folder: &Path, show: &impl Fn(&str, f64)) -> anyhow::Result<()> {
     let config = || StoreConfig { live_bytes: usize::MAX / 2, ..StoreConfig::new(folder.join("data")) };
     let store = Store::open(config(), Ports::real())?;
     let before = process_cpu_nanos();
     let mut sent = 0;
-    for request in requests.iter().cycle() {
+    for (number, request) in (0..).zip(requests.iter().cycle()) {
         let (reply, outcome) = mpsc::channel();
         store.offer(
-            batch(request.clone().into(), request_spans),
+            batch(request.clone().into(), request_spans, unix_nanos(), number),
             Box::new(move |outcome| reply.send(outcome).expect("the bench waits for it")),
         );
         anyhow::ensure!(outcome.recv()? == Outcome::Stored, "the store refused a batch");

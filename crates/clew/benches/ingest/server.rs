@@ -1,5 +1,6 @@
 //! The whole server as a process of its own, loaded by `clew load` over loopback.
 
+use crate::measure::requests::scratch;
 use crate::measure::server::{Loaded, Server};
 
 /// Nothing is sealed: what is measured is the front half.
@@ -11,7 +12,7 @@ pub(crate) fn run(calibration: f64) -> anyhow::Result<()> {
         "\n{:<26}{:>10}{:>13}{:>9}{:>11}{:>11}{:>9}",
         "whole server", "spans/s", "spans/CPU-s", "ratio", "ack p50", "ack p99", "RSS MiB"
     );
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let folder = scratch()?;
     let idle = Server::start(folder.path(), &UNSEALED)?;
     println!("{:<26}{:>63.0}", "idle", idle.memory_mib("VmRSS")?);
     drop(idle);
@@ -25,7 +26,7 @@ pub(crate) fn run(calibration: f64) -> anyhow::Result<()> {
 }
 
 fn case(name: &str, flags: &[&str], calibration: f64) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let folder = scratch()?;
     let server = Server::start(folder.path(), &UNSEALED)?;
     let Loaded { spans_per_second, nanos, ack_p50_ms, ack_p99_ms } =
         server.load(&[flags, &["--duration", "5s"]].concat())?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use crate::measure::requests::scratch;
 use crate::measure::server::{Loaded, Server};
 use crate::reader::Reader;
 
@@ -71,7 +72,7 @@ fn watermark_age_seconds(reader: &Reader) -> anyhow::Result<f64> {
 }
 
 fn round(name: &str, flags: &[&str]) -> anyhow::Result<Round> {
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let folder = scratch()?;
     let server = Server::start(folder.path(), flags)?;
     let (is_done, mut behind_seconds) = (AtomicBool::new(false), 0.0_f64);
     let reader = Reader::new(&server.address);

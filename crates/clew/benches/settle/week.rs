@@ -3,13 +3,12 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use crate::measure::requests::{batch, scratch};
 use bytes::Bytes;
-use clew_model::Tenant;
 use clew_sim::workload::Workload;
 use clew_store::keep::{KeepError, Retention};
 use clew_store::port::{Clock, ManualClock, RealDisk};
-use clew_store::{Batch, Encoding, Outcome, Ports, Protocol, SettleConfig, Source, Store, StoreConfig, Tenants};
-use clew_wire::otlp::Limits;
+use clew_store::{Outcome, Ports, SettleConfig, Store, StoreConfig};
 
 const SECOND: u64 = 1_000_000_000;
 const EPOCH_UNIX_NANOS: u64 = 20_000 * 24 * 3600 * SECOND;
@@ -28,7 +27,7 @@ const DEADLINE: Duration = Duration::from_mins(5);
 
 /// Runs so many days, and prints what was written for what is there.
 pub(crate) fn run(days: u64) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let folder = scratch()?;
     let clock = Arc::new(ManualClock::new(EPOCH_UNIX_NANOS));
     let config = StoreConfig {
         settle: SettleConfig { every: Duration::from_hours(24 * 365), ..SettleConfig::default() },
@@ -95,20 +94,7 @@ fn wait(start: impl FnOnce(Box<dyn FnOnce(Result<(), KeepError>) + Send>)) -> an
 }
 
 fn send(store: &Store, body: &[u8], received_unix_nanos: u64, number: u64) -> anyhow::Result<()> {
-    let body = Bytes::copy_from_slice(body);
-    let batch = Batch {
-        protocol: Protocol::Otlp,
-        encoding: Encoding::Identity,
-        stored: body.clone(),
-        tenants: Tenants::one(Tenant::default()),
-        rejected: Vec::new(),
-        limits: Limits::default(),
-        received_unix_nanos,
-        body_hash: u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-        span_count: REQUEST_SPANS as u32,
-        source: Source::default(),
-        body,
-    };
+    let batch = batch(Bytes::copy_from_slice(body), REQUEST_SPANS, received_unix_nanos, number);
     let (sender, answer) = mpsc::channel();
     store.offer(batch, Box::new(move |outcome| sender.send(outcome).unwrap_or_default()));
     let outcome = answer.recv()?;
