@@ -295,10 +295,19 @@ impl Ledger {
     /// What was under way is there if its request is known.
     pub(super) fn settle(&mut self, is_held: impl Fn(usize) -> bool) {
         let mut stored = self.stored();
+        let over = self.records.iter().filter(|record| record.was_over).map(|record| record.batch);
+        let over: BTreeSet<usize> = over.collect();
         for record in self.records.iter_mut().filter(|record| record.fates.contains(&Fate::Open)) {
-            let is_found = is_held(record.batch) && stored.insert(record.batch);
+            let is_held = is_held(record.batch);
+            let is_found = is_held && stored.insert(record.batch);
             record.is_stored |= is_found;
-            let found = if is_found { Fate::Sure } else { Fate::Gone };
+            let found = match (is_found, is_held) {
+                (true, _) => Fate::Sure,
+                // It is known by itself, or by an earlier one of which something went: it was stored anew, or not.
+                (false, true) if over.contains(&record.batch) => Fate::Over,
+                _ => Fate::Gone,
+            };
+            record.was_over |= found == Fate::Over;
             record.fates.iter_mut().filter(|fate| **fate == Fate::Open).for_each(|fate| *fate = found);
         }
     }
