@@ -88,7 +88,7 @@ fn text(report: &CheckReport) -> String {
         }
     }
     let spans = report.segments.iter().map(|segment| segment.spans).sum();
-    let _ = writeln!(text, "{} segments, {} spans readable", report.segments.len(), count(spans));
+    let _ = writeln!(text, "{}, {} readable", counted(report.segments.len() as u64, "segment"), counted(spans, "span"));
     let (whole, damaged): (Vec<_>, Vec<_>) = report.blocks.iter().partition(|block| block.problems.is_empty());
     let rows = whole.iter().map(|block| block.rows).sum();
     let _ = writeln!(text, "{} blocks, {} spans verified, {} blocks damaged", whole.len(), count(rows), damaged.len());

@@ -295,8 +295,9 @@ impl Ledger {
     /// What was under way is there if its request is known.
     pub(super) fn settle(&mut self, is_held: impl Fn(usize) -> bool) {
         let mut stored = self.stored();
-        let over = self.records.iter().filter(|record| record.was_over).map(|record| record.batch);
-        let over: BTreeSet<usize> = over.collect();
+        // What was over, or was deleted.
+        let went = self.records.iter().filter(|record| record.was_over || record.fates.contains(&Fate::Gone));
+        let went: BTreeSet<usize> = went.map(|record| record.batch).collect();
         for record in self.records.iter_mut().filter(|record| record.fates.contains(&Fate::Open)) {
             let is_held = is_held(record.batch);
             let is_found = is_held && stored.insert(record.batch);
@@ -304,7 +305,7 @@ impl Ledger {
             let found = match (is_found, is_held) {
                 (true, _) => Fate::Sure,
                 // It is known by itself, or by an earlier one of which something went: it was stored anew, or not.
-                (false, true) if over.contains(&record.batch) => Fate::Over,
+                (false, true) if went.contains(&record.batch) => Fate::Over,
                 _ => Fate::Gone,
             };
             record.was_over |= found == Fate::Over;
